@@ -1,0 +1,98 @@
+# Eidetic. `make help` lists the targets. Plain make, no configure step: the compiler's own
+# dependency files say what to rebuild.
+# SPDX-License-Identifier: Apache-2.0
+
+VERSION   := 0.1.0
+PREFIX    ?= /usr/local
+BUILD     ?= build
+PKGS      := liblzma zlib jansson capstone libxml-2.0 yara libpcre2-8 libcrypto
+TEST_PKGS := cmocka
+
+CC        ?= gcc
+OPT       ?= -O2
+WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+STD       := -std=gnu11 -fvisibility=hidden -fPIC -pthread -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+CPPFLAGS  += -Icore/include -Icore -I$(BUILD)/gen -DEI_VERSION='"$(VERSION)"'
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
+CFLAGS_ALL = $(STD) $(WARN) $(OPT) -g $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -include core/base/banned.h
+
+CORE_DIRS := base image space profile win registry scan run out
+CORE_SRC  := $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c))
+CLI_SRC   := $(wildcard core/cli/*.c)
+PLUGINS   := $(sort $(wildcard plugins/*.c))
+FORGE_SRC := $(wildcard samples/forge/*.c)
+obj        = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+LIB_OBJ   := $(call obj,$(CORE_SRC) $(PLUGINS)) $(BUILD)/obj/gen/plugin_list.o $(BUILD)/obj/gen/profiles.o
+# What the profile packer itself stands on: it makes gen/profiles.S, so it cannot need it.
+PACK_OBJ  := $(call obj,$(wildcard core/base/*.c core/profile/*.c) profiles/pack.c)
+
+.PHONY: all
+all: $(BUILD)/eidetic $(BUILD)/libeidetic.so $(BUILD)/forge
+
+include tests/tests.mk
+
+# ---- objects --------------------------------------------------------------------------------
+$(BUILD)/obj/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(QUIET_CC)$(CC) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# Kernels are built for their own instruction set and only called where the processor has it.
+$(BUILD)/obj/core/scan/x86_ssse3.o: CFLAGS_ALL += -mssse3 -msse4.1
+$(BUILD)/obj/core/scan/x86_avx2.o:  CFLAGS_ALL += -mavx2 -mbmi -mbmi2
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
+	@mkdir -p $(@D)
+	$(QUIET_CC)$(CC) $(CFLAGS_ALL) -c $< -o $@
+
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.S
+	@mkdir -p $(@D)
+	$(QUIET_CC)$(CC) -c $< -o $@
+
+# Dropping a file into plugins/ is the registration.
+$(BUILD)/gen/plugin_list.c: $(PLUGINS) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "run/builtin.h"'; \
+	   for p in $(basename $(notdir $(PLUGINS))); do echo "extern const ei_plugin ei_plugin_$$p;"; done; \
+	   echo 'const ei_plugin *const builtin_plugins[] = {'; \
+	   for p in $(basename $(notdir $(PLUGINS))); do echo "	&ei_plugin_$$p,"; done; \
+	   echo '	0'; echo '};'; } > $@
+
+$(BUILD)/pack: $(PACK_OBJ)
+	$(QUIET_LD)$(CC) $(OPT) $(LDFLAGS) $^ $(PKG_LIBS) -pthread -o $@
+
+$(BUILD)/gen/profiles.S: $(BUILD)/pack $(wildcard profiles/*.json)
+	@mkdir -p $(@D)
+	$(QUIET_GEN)$(BUILD)/pack $(BUILD)/gen $(sort $(wildcard profiles/*.json))
+
+# ---- products -------------------------------------------------------------------------------
+$(BUILD)/libeidetic.a: $(LIB_OBJ)
+	$(QUIET_LD)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/libeidetic.so: $(LIB_OBJ)
+	$(QUIET_LD)$(CC) $(OPT) -shared -Wl,-soname,libeidetic.so.0 $(LDFLAGS) $^ $(PKG_LIBS) -pthread -o $@
+
+$(BUILD)/eidetic: $(call obj,$(CLI_SRC)) $(BUILD)/libeidetic.a
+	$(QUIET_LD)$(CC) $(OPT) -rdynamic $(LDFLAGS) $(call obj,$(CLI_SRC)) \
+	    -Wl,--whole-archive $(BUILD)/libeidetic.a -Wl,--no-whole-archive $(PKG_LIBS) -pthread -o $@
+
+$(BUILD)/forge: $(call obj,$(FORGE_SRC)) $(BUILD)/libeidetic.a
+	$(QUIET_LD)$(CC) $(OPT) $(LDFLAGS) $^ $(PKG_LIBS) -lm -pthread -o $@
+
+ifeq ($(V),)
+QUIET_CC  = @echo "  cc    $<";
+QUIET_LD  = @echo "  link  $@";
+QUIET_GEN = @echo "  gen   $@";
+endif
+
+# ---- set-up ---------------------------------------------------------------------------------
+.PHONY: deps
+deps:
+	@pkg-config --exists $(PKGS) 2>/dev/null || sh .ci/setup
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
