@@ -11,6 +11,9 @@
 
 #include "image/image.h"
 
+struct reader;
+struct space;
+
 // Why an address cannot be read.
 enum fault {
 	FAULT_NONE = 0,
@@ -47,8 +50,6 @@ struct page {
 };
 
 // ---- readers --------------------------------------------------------------------------------
-struct reader;
-
 EI_CHECKED ei_error *reader_create(const struct image *image, struct reader **out);
 void reader_drop(struct reader *reader); // NULL is allowed
 EI_OWNER(reader, reader_drop);
@@ -59,6 +60,9 @@ const struct image *reader_image(const struct reader *reader);
 // takes this reader. NULL when the image does not hold all of it.
 const uint8_t *reader_page(struct reader *reader, uint64_t pa);
 
+// True when the image holds all of [pa, pa + size), by its runs alone: nothing is read.
+bool reader_holds(struct reader *reader, uint64_t pa, uint64_t size);
+
 // ---- spaces ---------------------------------------------------------------------------------
 // A way to read page tables; one file each (x64.c, pae.c, x86.c; 5-level and ARM64 are one more).
 struct space_mode {
@@ -68,10 +72,10 @@ struct space_mode {
 	uint64_t kernel_start; // first canonical address of the system half
 	uint64_t kernel_end;   // last address of the system half
 	uint64_t user_end;     // last address of the user half
+	// The form in which the address is written; x64 sign-extends bit 47, x86 drops all
+	// above 32.
 	uint64_t (*canonical)(uint64_t va);
-	// Fills `out` for the page that holds `va`; .size is also set for what is not mapped (the
-	// stretch that the absent entry would cover), so that walks can skip it.
-	void (*walk)(uint64_t dtb, struct reader *reader, uint64_t va, struct page *out);
+	const struct paging *paging; // how its tables are laid out; NULL: addresses are physical
 };
 
 extern const struct space_mode space_physical; // identity: addresses are physical
@@ -79,12 +83,21 @@ extern const struct space_mode space_x64;
 extern const struct space_mode space_pae;
 extern const struct space_mode space_x86;
 
-// A value; copy it at will. `id` tells spaces apart in a reader's translation cache: the root
-// itself does, since two modes never share one in practice and a clash is checked by mode.
+// Where a page-file entry keeps the number of the page file: Windows 8 moved it. The profile knows
+// (_MMPTE_SOFTWARE.PageFileLow); where nobody told the space, the newer place is assumed.
+enum pagefile_bits { PAGEFILE_BITS_12 = 0, PAGEFILE_BITS_1 = 1 };
+
+// A value; copy it at will. Initialise with { mode, dtb } and the rest zero.
 struct space {
 	const struct space_mode *mode;
 	uint64_t dtb;
+	enum pagefile_bits pagefile;
 };
+
+static inline bool space_equal(const struct space *a, const struct space *b)
+{
+	return a->mode == b->mode && a->dtb == b->dtb && a->pagefile == b->pagefile;
+}
 
 // True when `va` leads to bytes of the image. `out` is filled either way.
 bool space_translate(
@@ -100,10 +113,21 @@ size_t space_read(const struct space *space, struct reader *reader, uint64_t va,
 uint64_t space_read_patchy(
 	const struct space *space, struct reader *reader, uint64_t va, void *buffer, size_t size);
 
-// The next mapped page at or after `va` and not after `last`: present in the image, or (when
-// `absent_too`) mapped outside it, paged out, or demand zero. False when there is none. A large
-// page comes as one. Cost is proportional to the tables present, not to the range.
+enum next_flag {
+	NEXT_ABSENT = 1, // also what is mapped outside the image, paged out, shared or demand zero
+	NEXT_TABLES = 2, // also the self-map: the page tables themselves, as pages
+};
+
+// The next mapped page at or after `va` and not after `last` that the image holds at least in part,
+// or any that `flags` ask for. False when there is none. A large page comes as one, and may start
+// before `va`.
+//
+// The usual loop goes on at page.va + page.size until that wraps or passes `last`. Calls that each
+// go on where the one before ended form a walk, and within a walk a page table is entered once:
+// cost is bounded by the tables that exist, whatever loops they form. The self-map (an entry that
+// leads back to a table of the walk) is left out unless asked for; then each table is entered once
+// a level.
 bool space_next(const struct space *space, struct reader *reader, uint64_t va, uint64_t last,
-	bool absent_too, struct page *out);
+	unsigned flags, struct page *out);
 
 #endif
