@@ -61,8 +61,7 @@ struct ei_run {
 	struct reader *reader;
 	ei_arena *scratch;           // rewound by iterators
 	ei_arena *arena;             // lives as long as the run: layouts
-	struct layout_slot *layouts; // resolved tables, by spec
-	size_t layout_count;
+	struct layout_slot *layouts; // resolved tables, newest first
 	const ei_plugin *plugin;
 	const struct option_values *options;
 	struct row_sink *sink;

@@ -63,7 +63,8 @@ typedef struct ei_type_spec {
 
 // In front of the resolved fields of a type.
 typedef struct ei_layout {
-	const char *type;   // the name that the profile has
+	const char *type;   // the name that the profile has; the first one when it has none
+	const char *wanted; // all names, as the table gives them
 	uint32_t type_size; // bytes; 0 when the profile does not have the type
 	int32_t low;        // lowest byte that any field touches
 	uint32_t span;      // bytes from `low` to the end of the highest
@@ -158,7 +159,7 @@ typedef struct ei_iter {
 	ei_mark mark;
 	uint64_t index; // objects given so far
 	uint32_t found; // how the present one was found: set of ei_found
-	uint32_t reserved;
+	uint32_t depth; // of trees: 0 is a root
 } ei_iter;
 
 _Static_assert(sizeof(ei_iter) == 64, "ei_iter is part of the plugin ABI");

@@ -25,10 +25,12 @@
 typedef struct ei_column {
 	const char *name; // snake_case, stable: json, jsonl, csv, SQL
 	ei_kind kind;
-	const char *doc;         // one line for people
-	const char *vol3;        // exact title of Volatility 3's column; NULL: --compat drops it
-	const char *vol3_absent; // what Volatility prints where there is nothing; NULL: null
-	const char *ioc;         // OpenIOC term that this column answers, or NULL
+	const char *doc;          // one line for people
+	const char *vol3;         // exact title of Volatility 3's column; NULL: --compat drops it
+	const char *vol3_absent;  // what Volatility prints where there is nothing; NULL: null
+	const char *vol3_with;    // Volatility has the column only when this option is given...
+	const char *vol3_without; // ... or only when this one is not
+	const char *ioc;          // OpenIOC term that this column answers, or NULL
 } ei_column;
 
 // ---- Options --------------------------------------------------------------------------------

@@ -48,6 +48,11 @@ EI_TYPE(ldr_entry,  "_LDR_DATA_TABLE_ENTRY",                        LDR_ENTRY_FI
 // Symbol: PsActiveProcessHead.
 EI_API ei_iter ei_processes(ei_run *run);
 
+// The same in tree order, children under the process that created them; `it.depth` says how deep.
+// A process whose parent is gone, or is younger than itself (its pid was used again), is a root.
+// With `pid_count`, only those processes, their ancestors and their descendants.
+EI_API ei_iter ei_process_tree(ei_run *run, const uint64_t *pids, size_t pid_count);
+
 // Processes found by their pool tag in physical memory, in the order of their addresses. Objects
 // that also have a kernel address are given by it.
 EI_API ei_iter ei_processes_scanned(ei_run *run);
@@ -64,8 +69,8 @@ EI_API ei_val ei_process_path(ei_run *run, const eprocess *process); // device p
 EI_API ei_val ei_process_command_line(ei_run *run, const eprocess *process);
 EI_API ei_val ei_process_image_path(ei_run *run, const eprocess *process);
 
-// The n-th variable of the process's environment is given at each call: false after the last.
-// `cursor` starts as { 0 }; a block that cannot be read to its end leaves a note.
+// The process's environment, one variable a call: false after the last. `cursor` starts as { 0 };
+// a block that cannot be read to its end leaves a note.
 typedef struct ei_environment {
 	uint64_t block; // address of the block
 	uint64_t at, end;

@@ -1,0 +1,24 @@
+// The list of all field tables and symbols of this library: what a distilled profile keeps.
+// SPDX-License-Identifier: Apache-2.0
+#include "win/fields.h"
+
+const ei_type_spec *const win_type_specs[] = {
+	&eprocess_spec,
+	&kldr_entry_spec,
+	&ldr_entry_spec,
+	&list_entry_spec,
+	&peb_spec,
+	&peb_ldr_spec,
+	&parameters_spec,
+	&session_space_spec,
+	&handle_table_spec,
+	&object_name_spec,
+	NULL,
+};
+
+const char *const win_symbols[] = {
+	"PsActiveProcessHead",
+	"PsInitialSystemProcess",
+	"PsLoadedModuleList",
+	NULL,
+};
