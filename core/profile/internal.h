@@ -1,0 +1,20 @@
+// Between the parts of core/profile that make, keep and find profiles. Private to core/profile.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PROFILE_INTERNAL_H
+#define PROFILE_INTERNAL_H
+
+#include "profile/isf.h"
+
+// A profile on build number `build` of a checked block. `block` (NULL: it outlives all profiles) is
+// freed with the profile; it stays the caller's when this fails.
+EI_CHECKED ei_error *profile_create(const struct flat *flat, uint32_t build, void *block,
+	const char *origin, struct profile **out);
+
+// A profile on the first build of `block`, which is checked, and taken when this succeeds.
+EI_CHECKED ei_error *profile_from_block(
+	struct bytes *block, const char *origin, struct profile **out);
+
+// The flat block of a profile, borrowed.
+const void *profile_block(const struct profile *profile, size_t *size_bytes);
+
+#endif

@@ -1,0 +1,399 @@
+// Reads ISF, Volatility's JSON symbol files (formats 4.0.0 to 6.2.0), into the flat form.
+// Source of truth: the JSON schemas of formats 4.0.0 to 6.2.0 and the files themselves.
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/isf.h"
+
+#include <ctype.h>
+#include <jansson.h>
+
+enum { FORMAT_MAJOR_MIN = 4, FORMAT_MAJOR_MAX = 6 };
+enum { NESTING_MAX = 16 };              // "pointer to pointer to array of ..."
+enum { ANONYMOUS_DEPTH_MAX = 8 };       // anonymous structures inside each other
+enum { ANONYMOUS_MEMBERS_MAX = 65536 }; // lent by anonymous structures, in one file
+enum { VALUES_MAX = 4 << 20 };          // JSON values: about 400 MiB; kernels have 250,000
+
+struct isf {
+	struct flat_builder *builder;
+	const json_t *base_types, *user_types, *enums;
+	uint32_t pointer_size;
+	uint32_t lent; // members lent by anonymous structures
+};
+
+static void json_owned(json_t **json)
+{
+	json_decref(*json);
+}
+
+// ---- JSON -----------------------------------------------------------------------------------
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return text ? text : "";
+}
+
+// A non-negative integer below 2^32; false when it is missing or something else.
+static bool u32_of(const json_t *object, const char *key, uint32_t *out)
+{
+	const json_t *value = json_object_get(object, key);
+	if (!json_is_integer(value))
+		return false;
+	json_int_t number = json_integer_value(value);
+	if (number < 0 || number > UINT32_MAX)
+		return false;
+	*out = (uint32_t)number;
+	return true;
+}
+
+// jansson has no iteration over a constant object.
+static json_t *mutable(const json_t *object)
+{
+	return (json_t *)(uintptr_t)object;
+}
+
+#define object_foreach(object, key, value) json_object_foreach(mutable(object), key, value)
+
+// The tree takes a hundred times the room of the smallest values, so their number is bounded
+// before it is built. Commas and opening brackets in strings are counted too: an upper bound.
+static bool too_many_values(const char *json, size_t length)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < length; i++)
+		count += json[i] == ',' || json[i] == '[' || json[i] == '{';
+	return count > VALUES_MAX;
+}
+
+// ---- types ----------------------------------------------------------------------------------
+static ei_error *describe(
+	const struct isf *isf, const json_t *type, unsigned depth, struct member *out);
+
+static ei_error *describe_base(const struct isf *isf, const json_t *type, struct member *out)
+{
+	const char *name = text_of(type, "name");
+	const json_t *base = json_object_get(isf->base_types, name);
+	if (!u32_of(base, "size", &out->size))
+		return ei_fail(EI_E_FORMAT, "base type '%s' is not defined", name);
+	out->target = name;
+	out->kind = MEMBER_UINT;
+	if (!strcmp(text_of(base, "kind"), "float"))
+		out->kind = MEMBER_FLOAT;
+	else if (json_is_true(json_object_get(base, "signed")))
+		out->kind = MEMBER_INT;
+	return NULL;
+}
+
+static ei_error *describe_enum(const struct isf *isf, const json_t *type, struct member *out)
+{
+	const char *name = text_of(type, "name");
+	if (!u32_of(json_object_get(isf->enums, name), "size", &out->size))
+		return ei_fail(EI_E_FORMAT, "enumeration '%s' is not defined", name);
+	out->target = name;
+	out->kind = MEMBER_UINT;
+	return NULL;
+}
+
+// A structure that is only declared has size 0.
+static ei_error *describe_struct(const struct isf *isf, const json_t *type, struct member *out)
+{
+	out->target = text_of(type, "name");
+	out->kind = MEMBER_STRUCT;
+	out->size = 0;
+	const json_t *definition = json_object_get(isf->user_types, out->target);
+	if (definition && !u32_of(definition, "size", &out->size))
+		return ei_fail(EI_E_FORMAT, "type '%s' has no size", out->target);
+	return NULL;
+}
+
+static const char *pointed_at(const json_t *subtype)
+{
+	static const char *const nameless[] = { "", "function", "array", "bitfield" };
+	const char *kind = text_of(subtype, "kind");
+	for (size_t i = 0; i < ARRAY_LENGTH(nameless); i++)
+		if (!strcmp(kind, nameless[i]))
+			return "";
+	if (!strcmp(kind, "pointer"))
+		return "pointer";
+	const char *name = text_of(subtype, "name");
+	return strcmp(name, "void") ? name : "";
+}
+
+static ei_error *describe_pointer(const struct isf *isf, const json_t *type, struct member *out)
+{
+	const char *base = text_of(type, "base");
+	out->kind = MEMBER_POINTER;
+	out->size = isf->pointer_size;
+	out->target = pointed_at(json_object_get(type, "subtype"));
+	if (*base && !u32_of(json_object_get(isf->base_types, base), "size", &out->size))
+		return ei_fail(EI_E_FORMAT, "base type '%s' is not defined", base);
+	return NULL;
+}
+
+static ei_error *describe_bits(
+	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+{
+	struct member whole = { 0 };
+	EI_TRY(describe(isf, json_object_get(type, "type"), depth + 1, &whole));
+	if (!u32_of(type, "bit_position", &out->bit) || !u32_of(type, "bit_length", &out->width))
+		return ei_fail(EI_E_FORMAT, "bit field has no bit_position or no bit_length");
+	if (whole.size > 8 || !out->width || !span_inside(out->bit, out->width, whole.size * 8))
+		return ei_fail(EI_E_FORMAT, "bits %u to %u are outside its %u bytes", out->bit,
+			out->bit + out->width - 1, whole.size);
+	out->kind = MEMBER_BITS;
+	out->size = whole.size;
+	out->target = whole.target;
+	return NULL;
+}
+
+static ei_error *describe_array(
+	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+{
+	struct member element = { 0 };
+	EI_TRY(describe(isf, json_object_get(type, "subtype"), depth + 1, &element));
+	if (!u32_of(type, "count", &out->count))
+		return ei_fail(EI_E_FORMAT, "array has no count");
+	uint64_t size = (uint64_t)element.size * out->count;
+	if (size > UINT32_MAX)
+		return ei_fail(EI_E_FORMAT, "array of %u times %u bytes is too large", out->count,
+			element.size);
+	out->kind = MEMBER_ARRAY;
+	out->size = (uint32_t)size;
+	out->element_kind = element.kind;
+	out->element_size = element.size;
+	out->target = element.target;
+	return NULL;
+}
+
+static ei_error *describe_function(const json_t *type, struct member *out)
+{
+	(void)type;
+	out->kind = MEMBER_STRUCT;
+	out->target = "";
+	return NULL;
+}
+
+// Kind, size and target of `type`; `out` is zero before.
+static ei_error *describe(
+	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+{
+	const char *kind = text_of(type, "kind");
+	if (depth > NESTING_MAX)
+		return ei_fail(EI_E_LIMIT, "its type is nested more than %d deep", NESTING_MAX);
+	if (!strcmp(kind, "base"))
+		return describe_base(isf, type, out);
+	if (!strcmp(kind, "struct") || !strcmp(kind, "union") || !strcmp(kind, "class"))
+		return describe_struct(isf, type, out);
+	if (!strcmp(kind, "pointer"))
+		return describe_pointer(isf, type, out);
+	if (!strcmp(kind, "bitfield"))
+		return describe_bits(isf, type, depth, out);
+	if (!strcmp(kind, "array"))
+		return describe_array(isf, type, depth, out);
+	if (!strcmp(kind, "enum"))
+		return describe_enum(isf, type, out);
+	if (!strcmp(kind, "function"))
+		return describe_function(type, out);
+	return ei_fail(EI_E_FORMAT, "its type is of unknown kind '%s'", kind);
+}
+
+static ei_error *read_members(
+	struct isf *isf, const json_t *type, uint32_t base_offset, unsigned depth);
+
+// An anonymous structure lends its members to its owner.
+static ei_error *lend_members(struct isf *isf, const struct member *member, unsigned depth)
+{
+	const json_t *type = json_object_get(isf->user_types, member->target);
+	if (depth >= ANONYMOUS_DEPTH_MAX)
+		return ei_fail(EI_E_LIMIT, "anonymous structures are nested more than %d deep",
+			ANONYMOUS_DEPTH_MAX);
+	isf->lent += (uint32_t)json_object_size(json_object_get(type, "fields"));
+	if (isf->lent > ANONYMOUS_MEMBERS_MAX)
+		return ei_fail(EI_E_LIMIT, "anonymous structures have more than %d members",
+			ANONYMOUS_MEMBERS_MAX);
+	return read_members(isf, type, member->offset, depth + 1);
+}
+
+static ei_error *read_member(struct isf *isf, const char *name, const json_t *field,
+	uint32_t base_offset, unsigned depth)
+{
+	struct member member = { 0 };
+	if (!u32_of(field, "offset", &member.offset) || member.offset > INT32_MAX)
+		return ei_fail(EI_E_FORMAT, "member '%s' has no sound offset", name);
+	EI_TRY_IN(describe(isf, json_object_get(field, "type"), 0, &member), "member '%s'", name);
+	if (member.offset > INT32_MAX - base_offset)
+		return ei_fail(EI_E_FORMAT, "member '%s' has no sound offset", name);
+	member.offset += base_offset;
+	flat_add_member(isf->builder, name, &member);
+	if (member.kind == MEMBER_STRUCT && json_is_true(json_object_get(field, "anonymous")))
+		EI_TRY_IN(lend_members(isf, &member, depth), "member '%s'", name);
+	return NULL;
+}
+
+static ei_error *read_members(
+	struct isf *isf, const json_t *type, uint32_t base_offset, unsigned depth)
+{
+	const char *name;
+	json_t *field;
+	const json_t *fields = json_object_get(type, "fields");
+	object_foreach(fields, name, field)
+		EI_TRY(read_member(isf, name, field, base_offset, depth));
+	return NULL;
+}
+
+static ei_error *read_types(struct isf *isf)
+{
+	const char *name;
+	json_t *type;
+	object_foreach(isf->user_types, name, type)
+	{
+		uint32_t size = 0;
+		if (!u32_of(type, "size", &size))
+			return ei_fail(EI_E_FORMAT, "type '%s' has no size", name);
+		flat_add_type(isf->builder, name, size);
+		EI_TRY_IN(read_members(isf, type, 0, 0), "type '%s'", name);
+	}
+	return NULL;
+}
+
+// ---- enumerations and symbols ---------------------------------------------------------------
+static ei_error *read_enums(struct isf *isf)
+{
+	const char *name, *constant;
+	json_t *enumeration, *value;
+	object_foreach(isf->enums, name, enumeration)
+	{
+		uint32_t size = 0;
+		if (!u32_of(enumeration, "size", &size))
+			return ei_fail(EI_E_FORMAT, "enumeration '%s' has no size", name);
+		flat_add_enum(isf->builder, name, size);
+		const json_t *constants = json_object_get(enumeration, "constants");
+		object_foreach(constants, constant, value)
+		{
+			if (!json_is_integer(value))
+				return ei_fail(EI_E_FORMAT, "constant '%s' of '%s' has no value",
+					constant, name);
+			flat_add_constant(isf->builder, constant, json_integer_value(value));
+		}
+	}
+	return NULL;
+}
+
+static ei_error *read_symbols(struct isf *isf, const json_t *symbols)
+{
+	const char *name;
+	json_t *symbol;
+	object_foreach(symbols, name, symbol)
+	{
+		const json_t *address = json_object_get(symbol, "address");
+		if (!json_is_integer(address) || json_integer_value(address) < 0)
+			return ei_fail(EI_E_FORMAT, "symbol '%s' has no address", name);
+		flat_add_symbol(isf->builder, name, (uint64_t)json_integer_value(address));
+	}
+	return NULL;
+}
+
+// ---- what it describes ----------------------------------------------------------------------
+static ei_error *check_format(const json_t *metadata)
+{
+	const char *format = text_of(metadata, "format");
+	if (!*format)
+		return ei_fail(EI_E_FORMAT, "it has no metadata.format: not a symbol file");
+	long major = strtol(format, NULL, 10);
+	if (major < FORMAT_MAJOR_MIN || major > FORMAT_MAJOR_MAX)
+		return ei_fail(EI_E_FORMAT, "it is of format '%s', want %d to %d", format,
+			FORMAT_MAJOR_MIN, FORMAT_MAJOR_MAX);
+	return NULL;
+}
+
+static ei_error *read_guid(const json_t *pdb, struct isf_identity *out)
+{
+	const char *guid = text_of(pdb, "GUID");
+	if (strlen(guid) != 32 || strspn(guid, "0123456789abcdefABCDEF") != 32)
+		return ei_fail(EI_E_FORMAT, "its GUID '%.64s' is not 32 hexadecimal digits", guid);
+	for (unsigned i = 0; i < 32; i++)
+		out->guid[i] = (char)toupper((unsigned char)guid[i]);
+	out->guid[32] = '\0';
+	snprintf(out->pdb, sizeof out->pdb, "%s", text_of(pdb, "database"));
+	u32_of(pdb, "age", &out->age);
+	return NULL;
+}
+
+static void read_version(const json_t *pe, struct isf_identity *out)
+{
+	static const char *const parts[] = { "major", "minor", "revision", "build" };
+	uint32_t number[ARRAY_LENGTH(parts)] = { 0 };
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+		if (!u32_of(pe, parts[i], &number[i]))
+			return;
+	snprintf(out->version, sizeof out->version, "%u.%u.%u.%u", number[0], number[1], number[2],
+		number[3]);
+}
+
+static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uint32_t *out)
+{
+	static const struct {
+		uint32_t machine, size;
+	} machines[] = { { 0x8664, 8 }, { 0xaa64, 8 }, { 0x14c, 4 } };
+	uint32_t machine = 0, size = 0;
+	u32_of(pdb, "machine_type", &machine);
+	for (size_t i = 0; i < ARRAY_LENGTH(machines); i++)
+		if (machines[i].machine == machine)
+			size = machines[i].size;
+	if (!size && !u32_of(json_object_get(isf->base_types, "pointer"), "size", &size))
+		return ei_fail(EI_E_FORMAT,
+			"it has neither a known machine_type nor a base type 'pointer'");
+	if (size != 4 && size != 8)
+		return ei_fail(EI_E_FORMAT, "its pointers are %u bytes long, want 4 or 8", size);
+	*out = size;
+	return NULL;
+}
+
+static ei_error *read_identity(
+	const struct isf *isf, const json_t *metadata, struct isf_identity *out)
+{
+	const json_t *windows = json_object_get(metadata, "windows");
+	const json_t *pdb = json_object_get(windows, "pdb");
+	EI_TRY(check_format(metadata));
+	if (pdb)
+		EI_TRY(read_guid(pdb, out));
+	read_version(json_object_get(windows, "pe"), out);
+	return read_pointer_size(isf, pdb, &out->pointer_size);
+}
+
+static void add_build(struct isf *isf, const struct isf_identity *id, const char *name)
+{
+	char usual[128] = "";
+	if (id->guid[0])
+		snprintf(usual, sizeof usual, "%s/%s-%u", id->pdb, id->guid, id->age);
+	flat_add_build(
+		isf->builder, &(struct flat_build_spec){
+				      .name = name ? name : usual,
+				      .pdb = id->pdb,
+				      .guid = id->guid,
+				      .version = id->version,
+				      .age = id->age,
+				      .layout = flat_add_layout(isf->builder, id->pointer_size),
+			      });
+}
+
+ei_error *isf_read(struct flat_builder *builder, const char *json, size_t length, const char *name)
+{
+	if (too_many_values(json, length))
+		return ei_fail(EI_E_LIMIT, "it has more than %d values", VALUES_MAX);
+	json_error_t place;
+	__attribute__((cleanup(json_owned))) json_t *root = json_loadb(json, length, 0, &place);
+	if (!root)
+		return ei_fail(EI_E_FORMAT, "line %d, column %d: %s", place.line, place.column,
+			place.text);
+	struct isf isf = {
+		.builder = builder,
+		.base_types = json_object_get(root, "base_types"),
+		.user_types = json_object_get(root, "user_types"),
+		.enums = json_object_get(root, "enums"),
+	};
+	struct isf_identity id = { 0 };
+	EI_TRY(read_identity(&isf, json_object_get(root, "metadata"), &id));
+	isf.pointer_size = id.pointer_size;
+	add_build(&isf, &id, name);
+	EI_TRY(read_types(&isf));
+	EI_TRY(read_enums(&isf));
+	return read_symbols(&isf, json_object_get(root, "symbols"));
+}

@@ -1,0 +1,248 @@
+// Profiles over flat blocks: loading, sharing, asking.
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/internal.h"
+#include "profile/isf.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct profile {
+	atomic_uint references;
+	void *block; // freed with the profile; NULL: it is part of the binary
+	char *origin;
+	struct flat flat;
+	const struct flat_build *build;
+	const struct flat_layout *layout;
+};
+
+// ---- making ---------------------------------------------------------------------------------
+ei_error *profile_create(const struct flat *flat, uint32_t build, void *block, const char *origin,
+	struct profile **out)
+{
+	struct profile *profile = calloc(1, sizeof *profile);
+	char *copy = strdup(origin);
+	if (!profile || !copy) {
+		free(profile);
+		free(copy);
+		return ei_fail(EI_E_NOMEM, "loading profile '%s'", origin);
+	}
+	atomic_init(&profile->references, 1);
+	profile->block = block;
+	profile->origin = copy;
+	profile->flat = *flat;
+	profile->build = &flat->builds[build];
+	profile->layout = &flat->layouts[profile->build->layout];
+	*out = profile;
+	return NULL;
+}
+
+struct profile *profile_ref(struct profile *profile)
+{
+	atomic_fetch_add_explicit(&profile->references, 1, memory_order_relaxed);
+	return profile;
+}
+
+void profile_unref(struct profile *profile)
+{
+	if (!profile)
+		return;
+	if (atomic_fetch_sub_explicit(&profile->references, 1, memory_order_acq_rel) > 1)
+		return;
+	free(profile->origin);
+	free(profile->block);
+	free(profile);
+}
+
+ei_error *profile_from_block(struct bytes *block, const char *origin, struct profile **out)
+{
+	struct flat flat;
+	EI_TRY(flat_open(block->data, block->size, &flat));
+	if (!flat.header->count[FLAT_BUILDS])
+		return ei_fail(EI_E_FORMAT, "flat profile describes no build");
+	EI_TRY(profile_create(&flat, 0, block->data, origin, out));
+	*block = (struct bytes){ 0 };
+	return NULL;
+}
+
+const void *profile_block(const struct profile *profile, size_t *size_bytes)
+{
+	*size_bytes = profile->flat.header->size;
+	return profile->flat.header;
+}
+
+static ei_error *parse(const void *isf, size_t size_bytes, const char *name, struct profile **out)
+{
+	BYTES_OWNED json = { 0 }, block = { 0 };
+	EI_OWNED(flat_builder) builder = NULL;
+	EI_TRY(flat_builder_create(&builder));
+	EI_TRY(bytes_unpack(isf, size_bytes, &json));
+	EI_TRY(isf_read(builder, (const char *)json.data, json.size, NULL));
+	bytes_deinit(&json);
+	EI_TRY(flat_builder_finish(builder, (void **)&block.data, &block.size));
+	return profile_from_block(&block, name, out);
+}
+
+ei_error *profile_parse(const void *isf, size_t size_bytes, const char *name, struct profile **out)
+{
+	EI_TRY_IN(parse(isf, size_bytes, name, out), "reading symbol file '%s'", name);
+	return NULL;
+}
+
+ei_error *profile_load(const char *path, struct profile **out)
+{
+	BYTES_OWNED file = { 0 };
+	EI_TRY(file_read(path, ISF_MAX, &file));
+	return profile_parse(file.data, file.size, path, out);
+}
+
+// ---- asking ---------------------------------------------------------------------------------
+static const char *string_of(const struct profile *profile, uint32_t at)
+{
+	return profile->flat.strings + at;
+}
+
+struct profile_info profile_info(const struct profile *profile)
+{
+	const struct flat_build *build = profile->build;
+	return (struct profile_info){
+		.name = string_of(profile, build->name),
+		.origin = profile->origin,
+		.pdb = string_of(profile, build->pdb),
+		.guid = string_of(profile, build->guid),
+		.age = build->age,
+		.version = string_of(profile, build->version),
+		.pointer_size = profile->layout->pointer_size,
+		.type_count = profile->layout->type_count,
+		.symbol_count = build->symbol_count,
+	};
+}
+
+static const struct flat_type *find_type(const struct profile *profile, const char *type)
+{
+	return flat_find_type(&profile->flat, profile->layout, type, strlen(type));
+}
+
+bool profile_has_type(const struct profile *profile, const char *type)
+{
+	return find_type(profile, type);
+}
+
+uint32_t profile_type_size(const struct profile *profile, const char *type)
+{
+	const struct flat_type *found = find_type(profile, type);
+	return found ? found->size : 0;
+}
+
+static struct member member_view(const struct profile *profile, const struct flat_member *member)
+{
+	const struct flat_ref *ref = &profile->flat.refs[member->ref];
+	return (struct member){
+		.offset = member->offset,
+		.size = ref->size,
+		.kind = ref->kind,
+		.element_kind = ref->element_kind,
+		.element_size = ref->element_size,
+		.count = ref->count,
+		.bit = ref->bit,
+		.width = ref->width,
+		.target = string_of(profile, ref->target),
+	};
+}
+
+bool profile_member(
+	const struct profile *profile, const char *type, const char *path, struct member *out)
+{
+	struct member member = { .kind = MEMBER_STRUCT, .target = type };
+	uint64_t offset = 0;
+	for (const char *step = path;; step++) {
+		size_t length = strcspn(step, ".");
+		if (member.kind != MEMBER_STRUCT)
+			return false;
+		const struct flat_type *owner = find_type(profile, member.target);
+		const struct flat_member *found =
+			owner ? flat_find_member(&profile->flat, owner, step, length) : NULL;
+		if (!found)
+			return false;
+		member = member_view(profile, found);
+		offset += member.offset;
+		step += length;
+		if (!*step)
+			break;
+	}
+	if (offset > UINT32_MAX)
+		return false;
+	member.offset = (uint32_t)offset;
+	*out = member;
+	return true;
+}
+
+bool profile_member_at(const struct profile *profile, const char *type, uint32_t index,
+	const char **name, struct member *out)
+{
+	const struct flat_type *found = find_type(profile, type);
+	if (!found || index >= found->count)
+		return false;
+	const struct flat_member *member = &profile->flat.members[found->first + index];
+	*name = string_of(profile, member->name);
+	*out = member_view(profile, member);
+	return true;
+}
+
+const char *profile_type_at(const struct profile *profile, uint32_t index)
+{
+	if (index >= profile->layout->type_count)
+		return NULL;
+	uint32_t id = profile->flat.layout_types[profile->layout->first_type + index];
+	return string_of(profile, profile->flat.types[id].name);
+}
+
+static uint64_t symbol_address(const struct flat_symbol *symbol)
+{
+	return (uint64_t)symbol->high << 32 | symbol->low;
+}
+
+bool profile_symbol(const struct profile *profile, const char *name, uint64_t *rva)
+{
+	const struct flat_symbol *found = flat_find_symbol(&profile->flat, profile->build, name);
+	if (!found)
+		return false;
+	*rva = symbol_address(found);
+	return true;
+}
+
+const char *profile_symbol_at(const struct profile *profile, uint32_t index, uint64_t *rva)
+{
+	if (index >= profile->build->symbol_count)
+		return NULL;
+	const struct flat_symbol *symbol =
+		&profile->flat.symbols[profile->build->first_symbol + index];
+	*rva = symbol_address(symbol);
+	return string_of(profile, symbol->name);
+}
+
+static bool constant_value(const struct profile *profile, const struct flat_enum *enumeration,
+	const char *name, int64_t *value)
+{
+	const struct flat_constant *found = flat_find_constant(&profile->flat, enumeration, name);
+	if (!found)
+		return false;
+	*value = (int64_t)((uint64_t)found->high << 32 | found->low);
+	return true;
+}
+
+bool profile_constant(
+	const struct profile *profile, const char *enumeration, const char *name, int64_t *value)
+{
+	const struct flat *flat = &profile->flat;
+	const struct flat_layout *layout = profile->layout;
+	if (*enumeration) {
+		const struct flat_enum *found = flat_find_enum(flat, layout, enumeration);
+		return found && constant_value(profile, found, name, value);
+	}
+	for (uint32_t i = 0; i < layout->enum_count; i++) {
+		uint32_t id = flat->layout_enums[layout->first_enum + i];
+		if (constant_value(profile, &flat->enums[id], name, value))
+			return true;
+	}
+	return false;
+}
