@@ -1,0 +1,83 @@
+// dlllist: modules of each process in load order, from its own loader's list.
+// SPDX-License-Identifier: Apache-2.0
+#include <eidetic/pattern.h>
+#include <eidetic/win.h>
+
+enum { PID, PROCESS, BASE, SIZE, NAME, PATH, LOADED, OUTPUT, FOUND, COLUMNS };
+enum { OPT_PID, OPT_OFFSET, OPT_NAME, OPT_BASE, OPT_IGNORE_CASE };
+
+// clang-format off
+static const ei_column columns[COLUMNS] = {
+	[PID]     = { "pid",      EI_UINT, "process id", .vol3 = "PID" },
+	[PROCESS] = { "process",  EI_STR,  "image name of the process (15 bytes)", .vol3 = "Process" },
+	[BASE]    = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base" },
+	[SIZE]    = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
+	[NAME]    = { "name",     EI_STR,  "name of the module", .vol3 = "Name", .ioc = "ProcessItem/SectionList/MemorySection/Name" },
+	[PATH]    = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
+	[LOADED]  = { "loaded",   EI_TIME, "load time, UTC; since Windows 7", .vol3 = "LoadTime" },
+	[OUTPUT]  = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
+	[FOUND]   = { "found_by", EI_STR,  "walks of the list that met it: list is both" },
+};
+
+static const ei_option options[] = {
+	[OPT_PID]         = { "pid",         EI_UINT, EI_MANY, "only these processes" },
+	[OPT_OFFSET]      = { "offset",      EI_UINT, 0,       "the process at this virtual address, listed or not" },
+	[OPT_NAME]        = { "name",        EI_STR,  0,       "only modules whose name or path this pattern is found in" },
+	[OPT_BASE]        = { "base",        EI_UINT, 0,       "only the module mapped at this address" },
+	[OPT_IGNORE_CASE] = { "ignore-case", EI_BOOL, 0,       "--name without regard to case" },
+};
+// clang-format on
+
+static void emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
+{
+	ei_iter it = ei_process_modules(r, p);
+	for (ldr_entry m = ei_handle(r, ldr_entry); ei_next(&it, &m);) {
+		ei_val base = ei_get(m, DllBase);
+		ei_val name = ei_get(m, BaseDllName), path = ei_get(m, FullDllName);
+		if (!ei_opt_allows(r, OPT_BASE, base))
+			continue;
+		if (!ei_pattern_found(r, wanted, name) && !ei_pattern_found(r, wanted, path))
+			continue;
+		ei_emit(r, (ei_val[COLUMNS]){
+				   [PID] = ei_get(*p, UniqueProcessId),
+				   [PROCESS] = ei_get(*p, ImageFileName),
+				   [BASE] = base,
+				   [SIZE] = ei_get(m, SizeOfImage),
+				   [NAME] = name,
+				   [PATH] = path,
+				   [LOADED] = ei_get(m, LoadTime),
+				   [OUTPUT] = ei_absent(EI_NONE),
+				   [FOUND] = ei_found_text(it.found),
+			   });
+	}
+}
+
+static ei_error *run(ei_run *r)
+{
+	ei_pattern *wanted;
+	EI_TRY_IN(ei_pattern_compile(
+			  r, ei_opt(r, OPT_NAME), ei_opt_count(r, OPT_IGNORE_CASE), &wanted),
+		"--name");
+	ei_val offset = ei_opt(r, OPT_OFFSET);
+	if (ei_has(offset)) {
+		eprocess p = ei_at(r, eprocess, offset.u);
+		emit_modules(r, &p, wanted);
+		return NULL;
+	}
+	ei_iter it = ei_processes(r);
+	for (eprocess p = ei_handle(r, eprocess); ei_next(&it, &p);)
+		if (ei_opt_allows(r, OPT_PID, ei_get(p, UniqueProcessId)))
+			emit_modules(r, &p, wanted);
+	return NULL;
+}
+
+EI_PLUGIN(dlllist) = {
+	EI_HEAD(dlllist),
+	.vol3 = "windows.dlllist.DllList",
+	.purpose = "modules (DLLs) loaded by processes",
+	EI_COLUMNS(columns),
+	EI_OPTIONS(options),
+	EI_TYPES(&eprocess_spec, &ldr_entry_spec),
+	EI_SYMBOLS("PsActiveProcessHead"),
+	.run = run,
+};

@@ -1,0 +1,57 @@
+// modules: kernel modules on the loader's list, from the profile or, in a triage dump, the header.
+// SPDX-License-Identifier: Apache-2.0
+#include <eidetic/pattern.h>
+#include <eidetic/win.h>
+
+enum { OFFSET, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
+enum { OPT_NAME, OPT_BASE };
+
+// clang-format off
+static const ei_column columns[COLUMNS] = {
+	[OFFSET] = { "offset",   EI_ADDR, "virtual address of the loader's entry", .vol3 = "Offset" },
+	[BASE]   = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base", .ioc = "DriverItem/DriverInit" },
+	[SIZE]   = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
+	[NAME]   = { "name",     EI_STR,  "name of the module", .vol3 = "Name", .ioc = "DriverItem/DriverName" },
+	[PATH]   = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
+	[OUTPUT] = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
+	[FOUND]  = { "found_by", EI_STR,  "walks of the list that met it: list is both" },
+};
+
+static const ei_option options[] = {
+	[OPT_NAME] = { "name", EI_STR,  0, "only modules whose name this pattern is found in" },
+	[OPT_BASE] = { "base", EI_UINT, 0, "only the module mapped at this address" },
+};
+// clang-format on
+
+static ei_error *run(ei_run *r)
+{
+	ei_pattern *wanted;
+	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
+	ei_iter it = ei_modules(r);
+	for (kldr_entry m = ei_handle(r, kldr_entry); ei_next(&it, &m);) {
+		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);
+		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, name))
+			continue;
+		ei_emit(r, (ei_val[COLUMNS]){
+				   [OFFSET] = ei_addr(m.obj.va),
+				   [BASE] = base,
+				   [SIZE] = ei_get(m, SizeOfImage),
+				   [NAME] = name,
+				   [PATH] = ei_get(m, FullDllName),
+				   [OUTPUT] = ei_absent(EI_NONE),
+				   [FOUND] = ei_found_text(it.found),
+			   });
+	}
+	return NULL;
+}
+
+EI_PLUGIN(modules) = {
+	EI_HEAD(modules),
+	.vol3 = "windows.modules.Modules",
+	.purpose = "kernel modules on the loader's list",
+	EI_COLUMNS(columns),
+	EI_OPTIONS(options),
+	EI_TYPES(&kldr_entry_spec),
+	EI_SYMBOLS("PsLoadedModuleList"),
+	.run = run,
+};
