@@ -28,8 +28,22 @@ LIB_OBJ   := $(call obj,$(CORE_SRC) $(PLUGINS)) $(BUILD)/obj/gen/plugin_list.o $
 # What the profile packer itself stands on: it makes gen/profiles.S, so it cannot need it.
 PACK_OBJ  := $(call obj,$(wildcard core/base/*.c core/profile/*.c) profiles/pack.c)
 
-.PHONY: all
+.PHONY: all help demo
 all: $(BUILD)/eidetic $(BUILD)/libeidetic.so $(BUILD)/forge
+
+help:
+	@echo 'make           build the command, the library and the image generator into $(BUILD)/'
+	@echo 'make demo      forge a sample intrusion and run the main job on it'
+	@echo 'make check     all tests'
+	@echo 'make asan      all tests under AddressSanitizer and UBSan (tsan: ThreadSanitizer)'
+	@echo 'make lint      format, sizes, include arrows, headers alone, plugin statics'
+	@echo 'make fuzz      a minute of libFuzzer for every parser (FUZZ_SECONDS=60)'
+	@echo 'make bench     throughput and latency against the budgets'
+	@echo 'make profiles  distil the built-in profiles again from symbol tables (ISF=DIR...)'
+	@echo 'make install   PREFIX=/usr/local DESTDIR='
+
+demo: all
+	@samples/demo $(BUILD)
 
 include tests/tests.mk
 
