@@ -209,11 +209,11 @@ static void put_exception(const struct dump_meta *meta, uint8_t *header)
 	container_store(record + address, meta->kernel_base + 0x1000, meta->pointer_size);
 }
 
-ei_error *crash_header(const struct dump_meta *meta, const struct phys_view *memory, uint32_t type,
-	uint32_t triage_fields, uint64_t file_bytes, uint8_t *header)
+ei_error *container_crash_header(const struct dump_meta *meta, const struct phys_view *memory,
+	uint32_t type, uint32_t triage_fields, uint64_t file_bytes, uint8_t *header)
 {
 	bool wide = meta->pointer_size == 8;
-	fill_header(header, crash_header_bytes(meta));
+	fill_header(header, container_header_bytes(meta));
 	memcpy(header + 4, wide ? "DU64" : "DUMP", 4);
 	put_fields(meta, type, triage_fields, file_bytes, header);
 	if (memory)
@@ -230,14 +230,14 @@ static ei_error *put_header(struct container_file *file, const struct phys_view 
 	const struct dump_meta *meta, uint32_t type, uint64_t file_bytes)
 {
 	uint8_t header[CRASH_HEADER_64];
-	EI_TRY(crash_header(meta, memory, type, 0, file_bytes, header));
-	return container_put(file, 0, header, crash_header_bytes(meta));
+	EI_TRY(container_crash_header(meta, memory, type, 0, file_bytes, header));
+	return container_put(file, 0, header, container_header_bytes(meta));
 }
 
 static ei_error *write_full(
 	struct container_file *file, const struct phys_view *memory, const struct dump_meta *meta)
 {
-	uint64_t offset = crash_header_bytes(meta);
+	uint64_t offset = container_header_bytes(meta);
 	uint64_t size = offset + container_pages(memory) * PAGE_SIZE;
 	EI_TRY(put_header(file, memory, meta, DUMP_FULL, size));
 	for (size_t i = 0; i < memory->run_count; i++) {
@@ -364,7 +364,7 @@ static uint32_t bitmap_head(const struct selection *selection, uint64_t first_pa
 static ei_error *write_bitmap(struct container_file *file, const struct phys_view *memory,
 	const struct dump_meta *meta, uint32_t type, const struct selection *selection)
 {
-	uint32_t at = crash_header_bytes(meta);
+	uint32_t at = container_header_bytes(meta);
 	uint64_t first_page = page_aligned(at + BITMAP_AT + selection->bytes);
 	uint64_t size = first_page + selection->kept * PAGE_SIZE;
 	EI_TRY(put_header(file, memory, meta, type, size));

@@ -54,14 +54,15 @@ enum {
 	DUMP_COMPLETE = 10,
 };
 
-static inline uint32_t crash_header_bytes(const struct dump_meta *meta)
+static inline uint32_t container_header_bytes(const struct dump_meta *meta)
 {
 	return meta->pointer_size == 8 ? CRASH_HEADER_64 : CRASH_HEADER_32;
 }
 
-// Fills `header` (crash_header_bytes() long). `memory` NULL leaves the physical memory block as
+// Fills `header` (container_header_bytes() long). `memory` NULL leaves the physical memory block as
 // the fill pattern, as in dumps without physical pages.
-EI_CHECKED ei_error *crash_header(const struct dump_meta *meta, const struct phys_view *memory,
-	uint32_t type, uint32_t triage_fields, uint64_t file_bytes, uint8_t *header);
+EI_CHECKED ei_error *container_crash_header(const struct dump_meta *meta,
+	const struct phys_view *memory, uint32_t type, uint32_t triage_fields, uint64_t file_bytes,
+	uint8_t *header);
 
 #endif

@@ -303,7 +303,7 @@ static ei_error *put_head(struct triage *triage)
 	for (size_t i = 0; i < TRIAGE_FIELDS; i++)
 		put_place(triage_at(triage, triage->header_bytes), triage->layout->head[i],
 			fields[i]);
-	return crash_header(
+	return container_crash_header(
 		triage->meta, NULL, DUMP_TRIAGE, triage->present, size, triage_at(triage, 0));
 }
 
@@ -329,7 +329,7 @@ ei_error *container_write_triage(struct container_file *file, const struct phys_
 	struct triage triage = {
 		.meta = meta,
 		.layout = meta->pointer_size == 8 ? &layout_64 : &layout_32,
-		.header_bytes = crash_header_bytes(meta),
+		.header_bytes = container_header_bytes(meta),
 		.present = HAS_CONTEXT | HAS_EXCEPTION,
 	};
 	text_init(&triage.out, TRIAGE_CAP);

@@ -44,11 +44,11 @@ ei_error *hive_build(const json_t *description, struct hive_bytes *out)
 	struct hive_cells cells = { .written = tree->written };
 	ei_error *error = hive_put_keys(tree, &cells);
 	if (error) {
-		cells_deinit(&cells);
+		hive_cells_deinit(&cells);
 		hive_tree_drop(tree);
 		return ei_wrap(error, "building a hive");
 	}
-	cells_finish(&cells);
+	hive_cells_finish(&cells);
 	const char *file_name = json_string_value(json_object_get(description, "file"));
 	const struct hive_storage *stable = &cells.storages[STABLE];
 	const struct hive_storage *transient = &cells.storages[VOLATILE];

@@ -41,7 +41,8 @@ static ei_error *bin_add(struct hive_storage *storage, uint32_t cell_bytes, uint
 	return NULL;
 }
 
-ei_error *cell_alloc(struct hive_cells *cells, unsigned storage, uint32_t length, uint32_t *cell)
+ei_error *hive_cell_alloc(
+	struct hive_cells *cells, unsigned storage, uint32_t length, uint32_t *cell)
 {
 	struct hive_storage *into = &cells->storages[storage];
 	if (length > STORAGE_CAP)
@@ -55,19 +56,19 @@ ei_error *cell_alloc(struct hive_cells *cells, unsigned storage, uint32_t length
 	return NULL;
 }
 
-uint8_t *cell_at(struct hive_cells *cells, uint32_t cell)
+uint8_t *hive_cell_at(struct hive_cells *cells, uint32_t cell)
 {
 	struct hive_storage *storage = &cells->storages[cell & CELL_VOLATILE ? VOLATILE : STABLE];
 	return storage->bytes + (cell & ~CELL_VOLATILE) + CELL_HEAD;
 }
 
-void cells_finish(struct hive_cells *cells)
+void hive_cells_finish(struct hive_cells *cells)
 {
 	for (unsigned i = 0; i < STORAGES; i++)
 		free_rest(&cells->storages[i]);
 }
 
-void cells_deinit(struct hive_cells *cells)
+void hive_cells_deinit(struct hive_cells *cells)
 {
 	for (unsigned i = 0; i < STORAGES; i++)
 		free(cells->storages[i].bytes);

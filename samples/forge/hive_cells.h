@@ -21,17 +21,17 @@ struct hive_cells {
 	uint64_t written; // goes into the first bin's header
 };
 
-// A zeroed cell for `length` bytes in STABLE or VOLATILE storage. What cell_at() gave before is
-// no longer valid.
-EI_CHECKED ei_error *cell_alloc(
+// A zeroed cell for `length` bytes in STABLE or VOLATILE storage. What hive_cell_at() gave before
+// is no longer valid.
+EI_CHECKED ei_error *hive_cell_alloc(
 	struct hive_cells *cells, unsigned storage, uint32_t length, uint32_t *cell);
 
 // The content of a cell, behind its size.
-uint8_t *cell_at(struct hive_cells *cells, uint32_t cell);
+uint8_t *hive_cell_at(struct hive_cells *cells, uint32_t cell);
 
 // Marks the rest of the last bins as free: after it the storages are complete.
-void cells_finish(struct hive_cells *cells);
-void cells_deinit(struct hive_cells *cells);
+void hive_cells_finish(struct hive_cells *cells);
+void hive_cells_deinit(struct hive_cells *cells);
 
 static inline void put_u16(uint8_t *at, uint32_t value)
 {

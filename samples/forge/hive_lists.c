@@ -59,8 +59,9 @@ static uint32_t child_in(const struct hive_tree *tree, uint32_t index, unsigned 
 static ei_error *list_alloc(struct hive_cells *cells, unsigned storage, enum hive_list form,
 	uint32_t count, uint32_t *cell)
 {
-	EI_TRY(cell_alloc(cells, storage, LIST_HEAD + count * forms[form].element_bytes, cell));
-	uint8_t *at = cell_at(cells, *cell);
+	EI_TRY(hive_cell_alloc(
+		cells, storage, LIST_HEAD + count * forms[form].element_bytes, cell));
+	uint8_t *at = hive_cell_at(cells, *cell);
 	memcpy(at, forms[form].signature, 2);
 	put_u16(at + 2, count);
 	return NULL;
@@ -71,7 +72,7 @@ static ei_error *put_leaf(const struct hive_tree *tree, enum hive_list form, uin
 	unsigned storage, struct hive_cells *cells, uint32_t *child, uint32_t *cell)
 {
 	EI_TRY(list_alloc(cells, storage, form, count, cell));
-	uint8_t *at = cell_at(cells, *cell) + LIST_HEAD;
+	uint8_t *at = hive_cell_at(cells, *cell) + LIST_HEAD;
 	for (uint32_t i = 0; i < count; i++, at += forms[form].element_bytes) {
 		*child = child_in(tree, *child, storage);
 		put_element(at, form, &tree->keys[*child]);
@@ -92,7 +93,7 @@ static ei_error *put_index(const struct hive_tree *tree, const struct hive_key *
 		uint32_t leaf;
 		uint32_t count = MIN(left, most);
 		EI_TRY(put_leaf(tree, form, count, storage, cells, &child, &leaf));
-		put_u32(cell_at(cells, *cell) + LIST_HEAD + i * 4, leaf);
+		put_u32(hive_cell_at(cells, *cell) + LIST_HEAD + i * 4, leaf);
 		left -= count;
 	}
 	return NULL;

@@ -64,8 +64,8 @@ static void put_name(uint8_t *at, const struct hive_name *name)
 static ei_error *put_bytes(struct hive_cells *cells, unsigned storage, const uint8_t *bytes,
 	uint32_t length, uint32_t *cell)
 {
-	EI_TRY(cell_alloc(cells, storage, length, cell));
-	memcpy(cell_at(cells, *cell), bytes, length);
+	EI_TRY(hive_cell_alloc(cells, storage, length, cell));
+	memcpy(hive_cell_at(cells, *cell), bytes, length);
 	return NULL;
 }
 
@@ -74,19 +74,19 @@ static ei_error *put_big_data(
 {
 	uint32_t segments = (value->length + SEGMENT_BYTES - 1) / SEGMENT_BYTES;
 	uint32_t list;
-	EI_TRY(cell_alloc(cells, storage, BIG_DATA_BYTES, cell));
-	EI_TRY(cell_alloc(cells, storage, segments * 4, &list));
-	memcpy(cell_at(cells, *cell), "db", 2);
-	put_u16(cell_at(cells, *cell) + 2, segments);
-	put_u32(cell_at(cells, *cell) + 4, list);
+	EI_TRY(hive_cell_alloc(cells, storage, BIG_DATA_BYTES, cell));
+	EI_TRY(hive_cell_alloc(cells, storage, segments * 4, &list));
+	memcpy(hive_cell_at(cells, *cell), "db", 2);
+	put_u16(hive_cell_at(cells, *cell) + 2, segments);
+	put_u32(hive_cell_at(cells, *cell) + 4, list);
 	for (uint32_t i = 0; i < segments; i++) {
 		uint32_t from = i * SEGMENT_BYTES;
 		uint32_t segment;
 		// Each segment takes a full-sized cell, the last one too.
-		EI_TRY(cell_alloc(cells, storage, SEGMENT_BYTES, &segment));
-		memcpy(cell_at(cells, segment), value->data + from,
+		EI_TRY(hive_cell_alloc(cells, storage, SEGMENT_BYTES, &segment));
+		memcpy(hive_cell_at(cells, segment), value->data + from,
 			MIN(value->length - from, (uint32_t)SEGMENT_BYTES));
-		put_u32(cell_at(cells, list) + i * 4, segment);
+		put_u32(hive_cell_at(cells, list) + i * 4, segment);
 	}
 	return NULL;
 }
@@ -105,7 +105,7 @@ static ei_error *put_data(const struct hive_tree *tree, struct hive_cells *cells
 	} else {
 		EI_TRY(put_bytes(cells, storage, value->data, length, &data));
 	}
-	uint8_t *record = cell_at(cells, value->cell);
+	uint8_t *record = hive_cell_at(cells, value->cell);
 	put_u32(record + 4, length);
 	put_u32(record + 8, data);
 	return NULL;
@@ -116,8 +116,8 @@ static ei_error *put_value(const struct hive_tree *tree, struct hive_cells *cell
 	struct hive_value *value)
 {
 	uint32_t length = name_bytes(&value->name);
-	EI_TRY(cell_alloc(cells, storage, VALUE_HEAD + length, &value->cell));
-	uint8_t *record = cell_at(cells, value->cell);
+	EI_TRY(hive_cell_alloc(cells, storage, VALUE_HEAD + length, &value->cell));
+	uint8_t *record = hive_cell_at(cells, value->cell);
 	memcpy(record, "vk", 2);
 	put_u16(record + 2, length);
 	put_u32(record + 12, value->type);
@@ -133,15 +133,15 @@ static ei_error *put_values(
 		return NULL;
 	uint32_t list;
 	uint32_t name_most = 0, data_most = 0;
-	EI_TRY(cell_alloc(cells, storage_of(key), key->value_count * 4, &list));
+	EI_TRY(hive_cell_alloc(cells, storage_of(key), key->value_count * 4, &list));
 	for (uint32_t i = 0; i < key->value_count; i++) {
 		struct hive_value *value = &key->values[i];
 		EI_TRY(put_value(tree, cells, storage_of(key), value));
-		put_u32(cell_at(cells, list) + i * 4, value->cell);
+		put_u32(hive_cell_at(cells, list) + i * 4, value->cell);
 		name_most = MAX(name_most, value->name.count * 2);
 		data_most = MAX(data_most, value->length);
 	}
-	uint8_t *record = cell_at(cells, key->cell);
+	uint8_t *record = hive_cell_at(cells, key->cell);
 	put_u32(record + 0x24, key->value_count);
 	put_u32(record + 0x28, list);
 	put_u32(record + 0x3c, name_most);
@@ -161,8 +161,8 @@ static ei_error *put_key(
 	const struct hive_tree *tree, struct hive_cells *cells, struct hive_key *key)
 {
 	uint32_t length = name_bytes(&key->name);
-	EI_TRY(cell_alloc(cells, storage_of(key), KEY_HEAD + length, &key->cell));
-	uint8_t *record = cell_at(cells, key->cell);
+	EI_TRY(hive_cell_alloc(cells, storage_of(key), KEY_HEAD + length, &key->cell));
+	uint8_t *record = hive_cell_at(cells, key->cell);
 	memcpy(record, "nk", 2);
 	put_u16(record + 0x02, key_flags(key));
 	put_u64(record + 0x04, key->written);
@@ -186,7 +186,7 @@ static ei_error *put_class(struct hive_cells *cells, const struct hive_key *key)
 	uint32_t cell;
 	EI_TRY(put_bytes(
 		cells, storage_of(key), (const uint8_t *)key->class_name.units, length, &cell));
-	uint8_t *record = cell_at(cells, key->cell);
+	uint8_t *record = hive_cell_at(cells, key->cell);
 	put_u32(record + 0x30, cell);
 	put_u16(record + 0x4a, length);
 	return NULL;
@@ -199,14 +199,14 @@ static ei_error *put_children(
 	for (unsigned storage = 0; storage < STORAGES; storage++) {
 		uint32_t list = HIVE_NIL;
 		EI_TRY(hive_put_subkeys(tree, key, storage, cells, &list));
-		put_u32(cell_at(cells, key->cell) + 0x1c + storage * 4, list);
+		put_u32(hive_cell_at(cells, key->cell) + 0x1c + storage * 4, list);
 	}
 	for (uint32_t i = key->first_child; i != HIVE_NONE; i = tree->keys[i].next_sibling) {
 		name_most = MAX(name_most, tree->keys[i].name.count * 2);
 		class_most = MAX(class_most, tree->keys[i].class_name.count * 2);
 	}
-	put_u32(cell_at(cells, key->cell) + 0x34, name_most);
-	put_u32(cell_at(cells, key->cell) + 0x38, class_most);
+	put_u32(hive_cell_at(cells, key->cell) + 0x34, name_most);
+	put_u32(hive_cell_at(cells, key->cell) + 0x38, class_most);
 	return NULL;
 }
 
@@ -222,8 +222,8 @@ static ei_error *put_security(
 		return NULL;
 	uint32_t cell;
 	uint32_t length = sizeof security_descriptor;
-	EI_TRY(cell_alloc(cells, storage, SECURITY_HEAD + length, &cell));
-	uint8_t *record = cell_at(cells, cell);
+	EI_TRY(hive_cell_alloc(cells, storage, SECURITY_HEAD + length, &cell));
+	uint8_t *record = hive_cell_at(cells, cell);
 	memcpy(record, "sk", 2);
 	put_u32(record + 4, cell);
 	put_u32(record + 8, cell);
@@ -232,7 +232,7 @@ static ei_error *put_security(
 	memcpy(record + SECURITY_HEAD, security_descriptor, length);
 	for (uint32_t i = 0; i < tree->key_count; i++)
 		if (storage_of(&tree->keys[i]) == storage)
-			put_u32(cell_at(cells, tree->keys[i].cell) + 0x2c, cell);
+			put_u32(hive_cell_at(cells, tree->keys[i].cell) + 0x2c, cell);
 	return NULL;
 }
 

@@ -150,7 +150,7 @@ static ei_error *key_start(
 	while (tail && source->path[tail - 1] != '\\')
 		tail--;
 	*key = (struct hive_key){
-		.path = ei_text(tree->arena, "%.*s", (int)source->length, source->path),
+		.path = arena_text(tree->arena, source->path, source->length),
 		.name = hive_utf16(tree->arena, source->path + tail, source->length - tail),
 		.written = tree->written,
 		.parent = HIVE_NONE,

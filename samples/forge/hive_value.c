@@ -151,11 +151,11 @@ static ei_error *parse_data(ei_arena *arena, const json_t *data, struct hive_val
 
 ei_error *hive_value_parse(ei_arena *arena, const json_t *description, struct hive_value *out)
 {
-	const json_t *name = json_object_get(description, "name");
-	struct hive_value value = { 0 };
-	value.text = ei_text(arena, "%s", name ? json_string_value(name) : "");
-	value.name = hive_utf16(
-		arena, value.text ? value.text : "", value.text ? strlen(value.text) : 0);
+	const char *name = json_string_value(json_object_get(description, "name"));
+	size_t length = name ? strlen(name) : 0;
+	struct hive_value value = { .text = arena_text(arena, name ? name : "", length) };
+	if (value.text)
+		value.name = hive_utf16(arena, value.text, length);
 	if (!value.text || !value.name.units)
 		return ei_fail(EI_E_NOMEM, "no memory for a value");
 	EI_TRY_IN(parse_type(json_object_get(description, "type"), &value.type), "value '%s'",
