@@ -100,6 +100,18 @@ QUIET_LD  = @echo "  link  $@";
 QUIET_GEN = @echo "  gen   $@";
 endif
 
+# The profiles of this folder, anew from the symbol files they come from (profiles/README.md).
+PROFILE_DATA ?= ../shared/data
+$(BUILD)/distil: $(call obj,profiles/distil.c) $(BUILD)/libeidetic.a
+	$(QUIET_LD)$(CC) $(OPT) -rdynamic $(LDFLAGS) $(call obj,profiles/distil.c) \
+	    -Wl,--whole-archive $(BUILD)/libeidetic.a -Wl,--no-whole-archive $(PKG_LIBS) -pthread -o $@
+
+.PHONY: profiles
+profiles: $(BUILD)/distil
+	rm -f profiles/*.json
+	$(BUILD)/distil --root $(PROFILE_DATA) --sources profiles/sources.tsv \
+	    --names profiles/names.txt -o profiles
+
 # ---- set-up ---------------------------------------------------------------------------------
 .PHONY: deps
 deps:

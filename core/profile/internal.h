@@ -17,4 +17,10 @@ EI_CHECKED ei_error *profile_from_block(
 // The flat block of a profile, borrowed.
 const void *profile_block(const struct profile *profile, size_t *size_bytes);
 
+// profile_load() through the cache.
+EI_CHECKED ei_error *cache_load(const char *source, struct profile **out);
+
+// The built-in of that GUID (upper case) and age; false when there is none.
+bool builtin_find(const char *guid, uint32_t age, size_t *index);
+
 #endif

@@ -12,6 +12,13 @@ enum { ANONYMOUS_DEPTH_MAX = 8 };       // anonymous structures inside each othe
 enum { ANONYMOUS_MEMBERS_MAX = 65536 }; // lent by anonymous structures, in one file
 enum { VALUES_MAX = 4 << 20 };          // JSON values: about 400 MiB; kernels have 250,000
 
+// What a symbol file says of the kernel it describes.
+struct identity {
+	char pdb[64], guid[33], version[64];
+	uint32_t age;
+	uint32_t pointer_size;
+};
+
 struct isf {
 	struct flat_builder *builder;
 	const json_t *base_types, *user_types, *enums;
@@ -143,13 +150,24 @@ static ei_error *describe_bits(
 	return NULL;
 }
 
+// A negative count is the array's size in bytes: files converted from Volatility 2's layouts have
+// it for arrays of enumerations (XP's PCI_POWER_STATE.SystemStateMapping, -28).
+static bool array_count(const json_t *type, uint32_t element_size, uint32_t *out)
+{
+	json_int_t count = json_integer_value(json_object_get(type, "count"));
+	if (count >= 0 || count < INT32_MIN || !element_size)
+		return u32_of(type, "count", out);
+	*out = (uint32_t)-count / element_size;
+	return true;
+}
+
 static ei_error *describe_array(
 	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
 {
 	struct member element = { 0 };
 	EI_TRY(describe(isf, json_object_get(type, "subtype"), depth + 1, &element));
-	if (!u32_of(type, "count", &out->count))
-		return ei_fail(EI_E_FORMAT, "array has no count");
+	if (!array_count(type, element.size, &out->count))
+		return ei_fail(EI_E_FORMAT, "array has no sound count");
 	uint64_t size = (uint64_t)element.size * out->count;
 	if (size > UINT32_MAX)
 		return ei_fail(EI_E_FORMAT, "array of %u times %u bytes is too large", out->count,
@@ -303,7 +321,7 @@ static ei_error *check_format(const json_t *metadata)
 	return NULL;
 }
 
-static ei_error *read_guid(const json_t *pdb, struct isf_identity *out)
+static ei_error *read_guid(const json_t *pdb, struct identity *out)
 {
 	const char *guid = text_of(pdb, "GUID");
 	if (strlen(guid) != 32 || strspn(guid, "0123456789abcdefABCDEF") != 32)
@@ -316,7 +334,7 @@ static ei_error *read_guid(const json_t *pdb, struct isf_identity *out)
 	return NULL;
 }
 
-static void read_version(const json_t *pe, struct isf_identity *out)
+static void read_version(const json_t *pe, struct identity *out)
 {
 	static const char *const parts[] = { "major", "minor", "revision", "build" };
 	uint32_t number[ARRAY_LENGTH(parts)] = { 0 };
@@ -347,7 +365,7 @@ static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uin
 }
 
 static ei_error *read_identity(
-	const struct isf *isf, const json_t *metadata, struct isf_identity *out)
+	const struct isf *isf, const json_t *metadata, struct identity *out)
 {
 	const json_t *windows = json_object_get(metadata, "windows");
 	const json_t *pdb = json_object_get(windows, "pdb");
@@ -358,23 +376,24 @@ static ei_error *read_identity(
 	return read_pointer_size(isf, pdb, &out->pointer_size);
 }
 
-static void add_build(struct isf *isf, const struct isf_identity *id, const char *name)
+static void add_build(struct isf *isf, const struct identity *id, uint32_t layout)
 {
 	char usual[128] = "";
 	if (id->guid[0])
 		snprintf(usual, sizeof usual, "%s/%s-%u", id->pdb, id->guid, id->age);
 	flat_add_build(
 		isf->builder, &(struct flat_build_spec){
-				      .name = name ? name : usual,
+				      .name = usual,
 				      .pdb = id->pdb,
 				      .guid = id->guid,
 				      .version = id->version,
 				      .age = id->age,
-				      .layout = flat_add_layout(isf->builder, id->pointer_size),
+				      .layout = layout,
 			      });
 }
 
-ei_error *isf_read(struct flat_builder *builder, const char *json, size_t length, const char *name)
+ei_error *isf_read(
+	struct flat_builder *builder, const char *json, size_t length, enum isf_part part)
 {
 	if (too_many_values(json, length))
 		return ei_fail(EI_E_LIMIT, "it has more than %d values", VALUES_MAX);
@@ -389,11 +408,14 @@ ei_error *isf_read(struct flat_builder *builder, const char *json, size_t length
 		.user_types = json_object_get(root, "user_types"),
 		.enums = json_object_get(root, "enums"),
 	};
-	struct isf_identity id = { 0 };
+	struct identity id = { 0 };
 	EI_TRY(read_identity(&isf, json_object_get(root, "metadata"), &id));
 	isf.pointer_size = id.pointer_size;
-	add_build(&isf, &id, name);
+	uint32_t layout = flat_add_layout(builder, id.pointer_size);
 	EI_TRY(read_types(&isf));
 	EI_TRY(read_enums(&isf));
+	if (part == ISF_LAYOUT)
+		return NULL;
+	add_build(&isf, &id, layout);
 	return read_symbols(&isf, json_object_get(root, "symbols"));
 }

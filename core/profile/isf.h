@@ -23,16 +23,11 @@ EI_CHECKED ei_error *file_read(const char *path, size_t max, struct bytes *out);
 // damaged or cut; EI_E_LIMIT above ISF_MAX.
 EI_CHECKED ei_error *bytes_unpack(const void *packed, size_t size_bytes, struct bytes *out);
 
-// What a symbol file says of the kernel it describes.
-struct isf_identity {
-	char pdb[64], guid[33], version[64];
-	uint32_t age;
-	uint32_t pointer_size;
-};
+enum isf_part { ISF_WHOLE, ISF_LAYOUT };
 
-// Adds the layout and the build of a JSON symbol file to `builder`. The build's name is `name`, or
-// "PDB/GUID-AGE" when that is NULL. EI_E_FORMAT names the place.
+// Adds the layout of a JSON symbol file to `builder`, and with ISF_WHOLE a build with its symbols,
+// named "PDB/GUID-AGE". EI_E_FORMAT names the place.
 EI_CHECKED ei_error *isf_read(
-	struct flat_builder *builder, const char *json, size_t length, const char *name);
+	struct flat_builder *builder, const char *json, size_t length, enum isf_part part);
 
 #endif
