@@ -5,6 +5,9 @@
 // shrinks or a disk that fails while we look costs the bytes, not the process. An opened image is
 // immutable apart from its I/O failure mark, and may be read by any number of threads.
 //
+// Formats by name: raw, crash64, crash32, lime, elf. The name of an opened image may say more:
+// crash64-bitmap, crash32-triage.
+//
 // What a container claims about the system inside it (page-table root, KDBG, build) is kept as
 // hints: a place to look first, never the truth.
 // SPDX-License-Identifier: Apache-2.0
@@ -41,6 +44,10 @@ struct crash_header; // image/crash.h; only crash dumps have one
 // Errors: EI_E_IO with the system's reason; EI_E_FORMAT for a damaged container (what, where);
 // EI_E_UNKNOWN for a file no format can read (empty, compressed: the text says what to do).
 EI_CHECKED ei_error *image_open(const char *path, const char *format, struct image **out);
+// The same for a file that is open already; `fd` is taken over, also on failure. `name` is what
+// messages and image_path() call it.
+EI_CHECKED ei_error *image_open_fd(
+	int fd, const char *name, const char *format, struct image **out);
 void image_close(struct image *image); // NULL is allowed
 EI_OWNER(image, image_close);
 
