@@ -129,21 +129,41 @@ size_t latin1_to_utf8(const uint8_t *latin1, size_t length_bytes, char *out)
 	return written;
 }
 
-size_t utf8_sequence(const uint8_t *at, size_t room)
+// Lead bytes by length, with the range of the second byte: overlong forms, surrogates and what lies
+// beyond U+10FFFF are told by it. Source: Unicode 15, table 3-7.
+static const struct {
+	uint8_t first, last, length, second_low, second_high;
+} utf8_leads[] = {
+	{ 0x00, 0x7f, 1, 0x00, 0x00 },
+	{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+	{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+	{ 0xe1, 0xec, 3, 0x80, 0xbf },
+	{ 0xed, 0xed, 3, 0x80, 0x9f },
+	{ 0xee, 0xef, 3, 0x80, 0xbf },
+	{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+	{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+	{ 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+static size_t utf8_tail(const uint8_t *at, size_t length, uint8_t low, uint8_t high)
 {
-	if (!room)
+	if (length > 1 && (at[1] < low || at[1] > high))
 		return 0;
-	if (at[0] < 0x80)
-		return 1;
-	size_t length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-	if (at[0] < 0xc2 || at[0] > 0xf4 || length > room)
-		return 0;
-	for (size_t i = 1; i < length; i++)
+	for (size_t i = 2; i < length; i++)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	// Overlong forms, surrogates and what lies beyond U+10FFFF are told by the second byte.
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-		(at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-		return 0;
 	return length;
+}
+
+size_t utf8_sequence(const uint8_t *at, size_t room)
+{
+	for (size_t i = 0; room && i < ARRAY_LENGTH(utf8_leads); i++) {
+		if (at[0] < utf8_leads[i].first || at[0] > utf8_leads[i].last)
+			continue;
+		if (utf8_leads[i].length > room)
+			return 0;
+		return utf8_tail(at, utf8_leads[i].length, utf8_leads[i].second_low,
+			utf8_leads[i].second_high);
+	}
+	return 0;
 }
