@@ -12,7 +12,7 @@ CC        ?= gcc
 OPT       ?= -O2
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 STD       := -std=gnu11 -fvisibility=hidden -fPIC -pthread -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-CPPFLAGS  += -Icore/include -Icore -I$(BUILD)/gen -DEI_VERSION='"$(VERSION)"'
+CPPFLAGS  += -I. -Icore/include -Icore -I$(BUILD)/gen -DEI_VERSION='"$(VERSION)"'
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -g $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -include core/base/banned.h

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/base.h"
 
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
+#include "tests/fx/test.h"
 
 static void wrapping_keeps_the_code_and_puts_context_in_front(void **state)
 {
