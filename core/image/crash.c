@@ -117,7 +117,8 @@ static void load_header(const struct crash_shape *shape, const uint8_t *bytes, e
 		load_slots(slots_64, ARRAY_LENGTH(slots_64), bytes, facts);
 	else
 		load_slots(slots_32, ARRAY_LENGTH(slots_32), bytes, facts);
-	memcpy(facts->signature, bytes, sizeof facts->signature - 1);
+	memcpy(facts->signature, bytes, 4);
+	memcpy(facts->valid_dump, bytes + 4, 4);
 	load_comment(bytes + (shape->wide ? 0xfb0 : 0x820), facts);
 	facts->type_name = find_type(facts->type)->name;
 	facts->bugcheck_name = bugcheck_name(facts->bugcheck);

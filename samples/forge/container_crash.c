@@ -25,13 +25,11 @@ enum head_field {
 	PARAM_2,
 	PARAM_3,
 	PARAM_4,
-	VERSION_USER,
 	PAE_ENABLED,
 	SECONDARY_VERSION,
 	KDBG,
 	DUMP_TYPE,
 	MINIDUMP_FIELDS,
-	SECONDARY_STATE,
 	PRODUCT_TYPE,
 	SUITE_MASK,
 	WRITER_STATUS,
@@ -54,11 +52,11 @@ static const struct slot slots_64[HEAD_FIELDS] = {
 	[MACHINE]         = { 0x030, 4 },  [PROCESSORS]        = { 0x034, 4 },
 	[BUGCHECK]        = { 0x038, 4 },  [PARAM_1]           = { 0x040, 8 },
 	[PARAM_2]         = { 0x048, 8 },  [PARAM_3]           = { 0x050, 8 },
-	[PARAM_4]         = { 0x058, 8 },  [VERSION_USER]      = { 0x060, 1 },
+	[PARAM_4]         = { 0x058, 8 }, 
 	[KDBG]            = { 0x080, 8 },  [DUMP_TYPE]         = { 0xf98, 4 },
 	[REQUIRED_SPACE]  = { 0xfa0, 8 },  [SYSTEM_TIME]       = { 0xfa8, 8 },
 	[UPTIME]          = { 0x1030, 8 }, [MINIDUMP_FIELDS]   = { 0x1038, 4 },
-	[SECONDARY_STATE] = { 0x103c, 4 }, [PRODUCT_TYPE]      = { 0x1040, 4 },
+	[PRODUCT_TYPE]      = { 0x1040, 4 },
 	[SUITE_MASK]      = { 0x1044, 4 }, [WRITER_STATUS]     = { 0x1048, 4 },
 	[SECONDARY_VERSION] = { 0x104d, 1 },
 };
@@ -70,7 +68,7 @@ static const struct slot slots_32[HEAD_FIELDS] = {
 	[MACHINE]         = { 0x020, 4 },  [PROCESSORS]        = { 0x024, 4 },
 	[BUGCHECK]        = { 0x028, 4 },  [PARAM_1]           = { 0x02c, 4 },
 	[PARAM_2]         = { 0x030, 4 },  [PARAM_3]           = { 0x034, 4 },
-	[PARAM_4]         = { 0x038, 4 },  [VERSION_USER]      = { 0x03c, 1 },
+	[PARAM_4]         = { 0x038, 4 }, 
 	[PAE_ENABLED]     = { 0x05c, 1 },  [SECONDARY_VERSION] = { 0x05d, 1 },
 	[KDBG]            = { 0x060, 4 },  [DUMP_TYPE]         = { 0xf88, 4 },
 	[MINIDUMP_FIELDS] = { 0xf8c, 4 },  [SECONDARY_STATE]   = { 0xf90, 4 },
@@ -119,6 +117,8 @@ static void put_fields(const struct dump_meta *meta, uint32_t type, uint32_t tri
 	const struct slot *slots = meta->pointer_size == 8 ? slots_64 : slots_32;
 	for (size_t i = 0; i < HEAD_FIELDS; i++)
 		container_store(header + slots[i].offset, values[i], slots[i].width);
+	if (type == DUMP_TRIAGE)
+		container_store(header + slots[MINIDUMP_FIELDS].offset, triage_fields, 4);
 }
 
 // Real headers are filled with 'PAGE' before anything is stored, and what the system leaves
