@@ -28,7 +28,7 @@ struct phys_view {
 
 // A loaded driver, for triage dumps.
 struct dump_driver {
-	const char *name; // UTF-8, base name: "tcpip.sys"
+	const char *name; // UTF-8; real dumps have "\SystemRoot\System32\drivers\tcpip.sys"
 	uint64_t base;
 	uint32_t size_bytes;
 	uint32_t timestamp;

@@ -29,7 +29,6 @@ enum head_field {
 	SECONDARY_VERSION,
 	KDBG,
 	DUMP_TYPE,
-	MINIDUMP_FIELDS,
 	PRODUCT_TYPE,
 	SUITE_MASK,
 	WRITER_STATUS,
@@ -46,35 +45,32 @@ struct slot {
 
 // clang-format off
 static const struct slot slots_64[HEAD_FIELDS] = {
-	[MAJOR]           = { 0x008, 4 },  [BUILD]             = { 0x00c, 4 },
-	[DTB]             = { 0x010, 8 },  [PFN_DATABASE]      = { 0x018, 8 },
-	[MODULE_LIST]     = { 0x020, 8 },  [PROCESS_HEAD]      = { 0x028, 8 },
-	[MACHINE]         = { 0x030, 4 },  [PROCESSORS]        = { 0x034, 4 },
-	[BUGCHECK]        = { 0x038, 4 },  [PARAM_1]           = { 0x040, 8 },
-	[PARAM_2]         = { 0x048, 8 },  [PARAM_3]           = { 0x050, 8 },
-	[PARAM_4]         = { 0x058, 8 }, 
-	[KDBG]            = { 0x080, 8 },  [DUMP_TYPE]         = { 0xf98, 4 },
-	[REQUIRED_SPACE]  = { 0xfa0, 8 },  [SYSTEM_TIME]       = { 0xfa8, 8 },
-	[UPTIME]          = { 0x1030, 8 }, [MINIDUMP_FIELDS]   = { 0x1038, 4 },
-	[PRODUCT_TYPE]      = { 0x1040, 4 },
-	[SUITE_MASK]      = { 0x1044, 4 }, [WRITER_STATUS]     = { 0x1048, 4 },
-	[SECONDARY_VERSION] = { 0x104d, 1 },
+	[MAJOR]          = { 0x0008, 4 }, [BUILD]             = { 0x000c, 4 },
+	[DTB]            = { 0x0010, 8 }, [PFN_DATABASE]      = { 0x0018, 8 },
+	[MODULE_LIST]    = { 0x0020, 8 }, [PROCESS_HEAD]      = { 0x0028, 8 },
+	[MACHINE]        = { 0x0030, 4 }, [PROCESSORS]        = { 0x0034, 4 },
+	[BUGCHECK]       = { 0x0038, 4 }, [PARAM_1]           = { 0x0040, 8 },
+	[PARAM_2]        = { 0x0048, 8 }, [PARAM_3]           = { 0x0050, 8 },
+	[PARAM_4]        = { 0x0058, 8 }, [KDBG]              = { 0x0080, 8 },
+	[DUMP_TYPE]      = { 0x0f98, 4 }, [REQUIRED_SPACE]    = { 0x0fa0, 8 },
+	[SYSTEM_TIME]    = { 0x0fa8, 8 }, [UPTIME]            = { 0x1030, 8 },
+	[PRODUCT_TYPE]   = { 0x1040, 4 }, [SUITE_MASK]        = { 0x1044, 4 },
+	[WRITER_STATUS]  = { 0x1048, 4 }, [SECONDARY_VERSION] = { 0x104d, 1 },
 };
 
 static const struct slot slots_32[HEAD_FIELDS] = {
-	[MAJOR]           = { 0x008, 4 },  [BUILD]             = { 0x00c, 4 },
-	[DTB]             = { 0x010, 4 },  [PFN_DATABASE]      = { 0x014, 4 },
-	[MODULE_LIST]     = { 0x018, 4 },  [PROCESS_HEAD]      = { 0x01c, 4 },
-	[MACHINE]         = { 0x020, 4 },  [PROCESSORS]        = { 0x024, 4 },
-	[BUGCHECK]        = { 0x028, 4 },  [PARAM_1]           = { 0x02c, 4 },
-	[PARAM_2]         = { 0x030, 4 },  [PARAM_3]           = { 0x034, 4 },
-	[PARAM_4]         = { 0x038, 4 }, 
-	[PAE_ENABLED]     = { 0x05c, 1 },  [SECONDARY_VERSION] = { 0x05d, 1 },
-	[KDBG]            = { 0x060, 4 },  [DUMP_TYPE]         = { 0xf88, 4 },
-	[MINIDUMP_FIELDS] = { 0xf8c, 4 },  [SECONDARY_STATE]   = { 0xf90, 4 },
-	[PRODUCT_TYPE]    = { 0xf94, 4 },  [SUITE_MASK]        = { 0xf98, 4 },
-	[WRITER_STATUS]   = { 0xf9c, 4 },  [REQUIRED_SPACE]    = { 0xfa0, 8 },
-	[UPTIME]          = { 0xfb8, 8 },  [SYSTEM_TIME]       = { 0xfc0, 8 },
+	[MAJOR]          = { 0x0008, 4 }, [BUILD]             = { 0x000c, 4 },
+	[DTB]            = { 0x0010, 4 }, [PFN_DATABASE]      = { 0x0014, 4 },
+	[MODULE_LIST]    = { 0x0018, 4 }, [PROCESS_HEAD]      = { 0x001c, 4 },
+	[MACHINE]        = { 0x0020, 4 }, [PROCESSORS]        = { 0x0024, 4 },
+	[BUGCHECK]       = { 0x0028, 4 }, [PARAM_1]           = { 0x002c, 4 },
+	[PARAM_2]        = { 0x0030, 4 }, [PARAM_3]           = { 0x0034, 4 },
+	[PARAM_4]        = { 0x0038, 4 }, [PAE_ENABLED]       = { 0x005c, 1 },
+	[SECONDARY_VERSION] = { 0x5d, 1 }, [KDBG]             = { 0x0060, 4 },
+	[DUMP_TYPE]      = { 0x0f88, 4 }, [PRODUCT_TYPE]      = { 0x0f94, 4 },
+	[SUITE_MASK]     = { 0x0f98, 4 }, [WRITER_STATUS]     = { 0x0f9c, 4 },
+	[REQUIRED_SPACE] = { 0x0fa0, 8 }, [UPTIME]            = { 0x0fb8, 8 },
+	[SYSTEM_TIME]    = { 0x0fc0, 8 },
 };
 // clang-format on
 
@@ -85,10 +81,14 @@ enum {
 	COMMENT_64 = 0xfb0,
 	COMMENT_32 = 0x820,
 	COMMENT_BYTES = 128,
+	MINIDUMP_64 = 0x1038,
+	MINIDUMP_32 = 0xf8c,
+	CONTEXT_BYTES_64 = 3000,
+	CONTEXT_BYTES_32 = 1200,
 };
 
-static void put_fields(const struct dump_meta *meta, uint32_t type, uint32_t triage_fields,
-	uint64_t file_bytes, uint8_t *header)
+static void put_fields(
+	const struct dump_meta *meta, uint32_t type, uint64_t file_bytes, uint8_t *header)
 {
 	const uint64_t values[HEAD_FIELDS] = {
 		[MAJOR] = meta->major,
@@ -107,7 +107,6 @@ static void put_fields(const struct dump_meta *meta, uint32_t type, uint32_t tri
 		[PAE_ENABLED] = meta->pae,
 		[KDBG] = meta->kdbg,
 		[DUMP_TYPE] = type,
-		[MINIDUMP_FIELDS] = triage_fields,
 		[PRODUCT_TYPE] = meta->product_type,
 		[SUITE_MASK] = meta->suite_mask,
 		[REQUIRED_SPACE] = file_bytes,
@@ -117,12 +116,10 @@ static void put_fields(const struct dump_meta *meta, uint32_t type, uint32_t tri
 	const struct slot *slots = meta->pointer_size == 8 ? slots_64 : slots_32;
 	for (size_t i = 0; i < HEAD_FIELDS; i++)
 		container_store(header + slots[i].offset, values[i], slots[i].width);
-	if (type == DUMP_TRIAGE)
-		container_store(header + slots[MINIDUMP_FIELDS].offset, triage_fields, 4);
 }
 
 // Real headers are filled with 'PAGE' before anything is stored, and what the system leaves
-// alone keeps it: so does what this leaves alone.
+// alone keeps it: the version text, the comment, the state of secondary data.
 static void fill_header(uint8_t *header, uint32_t bytes)
 {
 	for (uint32_t i = 0; i < bytes; i += 4)
@@ -193,7 +190,7 @@ static void put_context(const struct dump_meta *meta, uint8_t *header)
 	const struct register_value *values = is_wide ? wide : narrow;
 	size_t count = is_wide ? ARRAY_LENGTH(wide) : ARRAY_LENGTH(narrow);
 	uint8_t *context = header + (is_wide ? CRASH_CONTEXT_64 : CRASH_CONTEXT_32);
-	memset(context, 0, is_wide ? 0x4d0 : 0x2cc);
+	memset(context, 0, is_wide ? CONTEXT_BYTES_64 : CONTEXT_BYTES_32);
 	for (size_t i = 0; i < count; i++)
 		container_store(context + values[i].offset, values[i].value, values[i].width);
 }
@@ -202,7 +199,7 @@ static void put_exception(const struct dump_meta *meta, uint8_t *header)
 {
 	bool wide = meta->pointer_size == 8;
 	uint8_t *record = header + (wide ? CRASH_EXCEPTION_64 : CRASH_EXCEPTION_32);
-	memset(record, 0, wide ? 0x98 : 0x50);
+	memset(record, 0, wide ? 0x1c : 0x14); // without parameters the rest keeps the fill
 	container_store(record, 0x80000003, 4);
 	container_store(record + 4, 1, 4);
 	unsigned address = wide ? 0x10 : 0xc;
@@ -215,13 +212,16 @@ ei_error *container_crash_header(const struct dump_meta *meta, const struct phys
 	bool wide = meta->pointer_size == 8;
 	fill_header(header, container_header_bytes(meta));
 	memcpy(header + 4, wide ? "DU64" : "DUMP", 4);
-	put_fields(meta, type, triage_fields, file_bytes, header);
+	put_fields(meta, type, file_bytes, header);
+	if (triage_fields)
+		container_store(header + (wide ? MINIDUMP_64 : MINIDUMP_32), triage_fields, 4);
 	if (memory)
 		EI_TRY(put_runs(meta, memory, header));
 	put_context(meta, header);
 	put_exception(meta, header);
-	const char *comment = meta->comment ? meta->comment : "";
-	snprintf((char *)header + (wide ? COMMENT_64 : COMMENT_32), COMMENT_BYTES, "%s", comment);
+	if (meta->comment)
+		snprintf((char *)header + (wide ? COMMENT_64 : COMMENT_32), COMMENT_BYTES, "%s",
+			meta->comment);
 	return NULL;
 }
 

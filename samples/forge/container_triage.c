@@ -3,8 +3,8 @@
 // The offsets are facts of these public descriptions: rizin's librz/bin/format/dmp/dmp_specs.h
 // (TRIAGE_DUMP, driver entries, data blocks), Ghidra's pagedump package (unloaded drivers, order
 // and alignment of the string pool) and Singularity's base/Windows/Inc/Dump.h (flags, DUMP_STRING,
-// the mark at the end).
-// SPDX-License-Identifier: Apache-2.0
+// the mark at the end). Order, values and what stays zero are as in the triage dumps of builds
+// 19041 and 22000 in rizin-testbins. SPDX-License-Identifier: Apache-2.0
 #include "container_file.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@ enum triage_field {
 	VALID_OFFSET,
 	CONTEXT_OFFSET,
 	EXCEPTION_OFFSET,
+	MM_OFFSET,
 	UNLOADED_OFFSET,
 	PROCESS_OFFSET,
 	THREAD_OFFSET,
@@ -23,6 +24,7 @@ enum triage_field {
 	DRIVER_COUNT,
 	STRINGS_OFFSET,
 	STRINGS_BYTES,
+	TRIAGE_OPTIONS,
 	TOP_OF_STACK,
 	KDBG_OFFSET,
 	KDBG_BYTES,
@@ -31,21 +33,8 @@ enum triage_field {
 	TRIAGE_FIELDS,
 };
 
-enum ldr_field {
-	NAME_OFFSET,
-	DLL_BASE,
-	ENTRY_POINT,
-	IMAGE_BYTES,
-	FULL_NAME_BYTES,
-	FULL_NAME_ROOM,
-	BASE_NAME_BYTES,
-	BASE_NAME_ROOM,
-	LDR_FLAGS,
-	LOAD_COUNT,
-	CHECKSUM,
-	TIMESTAMP,
-	LDR_FIELDS,
-};
+// The entry is a loader entry of which the system sets just these.
+enum ldr_field { NAME_OFFSET, DLL_BASE, IMAGE_BYTES, CHECKSUM, TIMESTAMP, LDR_FIELDS };
 
 struct place {
 	uint8_t offset;
@@ -58,7 +47,7 @@ struct triage_layout {
 	uint32_t driver_bytes;
 	uint32_t block_bytes;
 	uint32_t unloaded_head, unloaded_bytes, unloaded_name;
-	uint32_t file_bytes; // what the system reserves; larger contents make it grow
+	uint32_t file_bytes; // what the system fills up to, when less would do
 	struct place head[TRIAGE_FIELDS];
 	struct place ldr[LDR_FIELDS];
 };
@@ -67,6 +56,7 @@ struct triage_layout {
 #define TRIAGE_COMMON                                                                              \
 	[SIZE_OF_DUMP]     = { 0x04, 4 }, [VALID_OFFSET]    = { 0x08, 4 },                         \
 	[CONTEXT_OFFSET]   = { 0x0c, 4 }, [EXCEPTION_OFFSET] = { 0x10, 4 },                        \
+	[MM_OFFSET]        = { 0x14, 4 }, [TRIAGE_OPTIONS]  = { 0x44, 4 },                         \
 	[UNLOADED_OFFSET]  = { 0x18, 4 }, [PROCESS_OFFSET]  = { 0x20, 4 },                         \
 	[THREAD_OFFSET]    = { 0x24, 4 }, [STACK_OFFSET]    = { 0x28, 4 },                         \
 	[STACK_BYTES]      = { 0x2c, 4 }, [DRIVERS_OFFSET]  = { 0x30, 4 },                         \
@@ -74,7 +64,7 @@ struct triage_layout {
 	[STRINGS_BYTES]    = { 0x3c, 4 }
 
 static const struct triage_layout layout_64 = {
-	.head_bytes = 0x80, .driver_bytes = 0x90, .block_bytes = 16, .file_bytes = 0x40000,
+	.head_bytes = 0x80, .driver_bytes = 0x90, .block_bytes = 16,
 	.unloaded_head = 8, .unloaded_bytes = 56, .unloaded_name = 16,
 	.head = {
 		TRIAGE_COMMON,
@@ -83,12 +73,8 @@ static const struct triage_layout layout_64 = {
 		[BLOCKS_OFFSET] = { 0x78, 4 }, [BLOCK_COUNT] = { 0x7c, 4 },
 	},
 	.ldr = {
-		[NAME_OFFSET]     = { 0x00, 4 }, [DLL_BASE]       = { 0x38, 8 },
-		[ENTRY_POINT]     = { 0x40, 8 }, [IMAGE_BYTES]    = { 0x48, 4 },
-		[FULL_NAME_BYTES] = { 0x50, 2 }, [FULL_NAME_ROOM] = { 0x52, 2 },
-		[BASE_NAME_BYTES] = { 0x60, 2 }, [BASE_NAME_ROOM] = { 0x62, 2 },
-		[LDR_FLAGS]       = { 0x70, 4 }, [LOAD_COUNT]     = { 0x74, 2 },
-		[CHECKSUM]        = { 0x80, 4 }, [TIMESTAMP]      = { 0x88, 4 },
+		[NAME_OFFSET] = { 0x00, 4 }, [DLL_BASE] = { 0x38, 8 }, [IMAGE_BYTES] = { 0x48, 4 },
+		[CHECKSUM]    = { 0x80, 4 }, [TIMESTAMP] = { 0x88, 4 },
 	},
 };
 
@@ -102,12 +88,8 @@ static const struct triage_layout layout_32 = {
 		[BLOCKS_OFFSET] = { 0x60, 4 }, [BLOCK_COUNT] = { 0x64, 4 },
 	},
 	.ldr = {
-		[NAME_OFFSET]     = { 0x00, 4 }, [DLL_BASE]       = { 0x1c, 4 },
-		[ENTRY_POINT]     = { 0x20, 4 }, [IMAGE_BYTES]    = { 0x24, 4 },
-		[FULL_NAME_BYTES] = { 0x28, 2 }, [FULL_NAME_ROOM] = { 0x2a, 2 },
-		[BASE_NAME_BYTES] = { 0x30, 2 }, [BASE_NAME_ROOM] = { 0x32, 2 },
-		[LDR_FLAGS]       = { 0x38, 4 }, [LOAD_COUNT]     = { 0x3c, 2 },
-		[CHECKSUM]        = { 0x44, 4 }, [TIMESTAMP]      = { 0x48, 4 },
+		[NAME_OFFSET] = { 0x00, 4 }, [DLL_BASE] = { 0x1c, 4 }, [IMAGE_BYTES] = { 0x24, 4 },
+		[CHECKSUM]    = { 0x44, 4 }, [TIMESTAMP] = { 0x48, 4 },
 	},
 };
 // clang-format on
@@ -120,11 +102,12 @@ enum {
 	HAS_THREAD = 0x010,
 	HAS_STACK = 0x020,
 	HAS_DRIVERS = 0x040,
+	HAS_BROKEN_DRIVER = 0x080, // set although there is none
 	HAS_KDBG = 0x400,
 	HAS_BLOCKS = 0x800,
 };
 
-enum { UNLOADED_NAME_UNITS = 12, NAME_CAP = 1024, TRIAGE_CAP = 64 << 20 };
+enum { UNLOADED_NAME_UNITS = 12, MM_BYTES = 0x50, NAME_CAP = 1024, TRIAGE_CAP = 64 << 20 };
 
 // The file in memory: a triage dump is small.
 struct triage {
@@ -180,6 +163,18 @@ static void put_blob(struct triage *triage, const struct dump_range *blob, uint3
 	triage->present |= flag;
 }
 
+// What the memory manager adds: {1, its own size, counters}. No flag announces it.
+static void put_mm(struct triage *triage)
+{
+	uint32_t at = triage_grow(triage, MM_BYTES);
+	if (triage->out.cut)
+		return;
+	container_store(triage_at(triage, at), 1, 4);
+	container_store(triage_at(triage, at) + 4, MM_BYTES, 4);
+	triage->fields[MM_OFFSET] = at;
+	triage->fields[TRIAGE_OPTIONS] = UINT32_MAX;
+}
+
 static void put_unloaded(struct triage *triage)
 {
 	const struct triage_layout *layout = triage->layout;
@@ -198,7 +193,7 @@ static void put_unloaded(struct triage *triage)
 		uint16_t units[UNLOADED_NAME_UNITS] = { 0 };
 		uint32_t count = name_units(driver->name, units, UNLOADED_NAME_UNITS);
 		container_store(record, count * 2, 2);
-		container_store(record + 2, sizeof units, 2);
+		container_store(record + 2, count * 2, 2);
 		memcpy(record + layout->unloaded_name, units, sizeof units);
 		uint8_t *range = record + layout->unloaded_name + sizeof units;
 		container_store(range, driver->start, width);
@@ -207,13 +202,12 @@ static void put_unloaded(struct triage *triage)
 }
 
 // The string pool follows the entries: {u32 units, UTF-16, NUL}, each aligned to 8 bytes.
-static uint32_t put_name(struct triage *triage, const char *name, uint32_t *bytes)
+static uint32_t put_name(struct triage *triage, const char *name)
 {
 	uint16_t units[NAME_CAP];
 	uint32_t count = name_units(name, units, NAME_CAP - 1);
 	units[count] = 0;
 	uint32_t at = triage_grow(triage, 4 + (count + 1) * 2);
-	*bytes = count * 2;
 	if (triage->out.cut)
 		return 0;
 	container_store(triage_at(triage, at), count, 4);
@@ -221,20 +215,13 @@ static uint32_t put_name(struct triage *triage, const char *name, uint32_t *byte
 	return at;
 }
 
-static void put_driver(struct triage *triage, uint8_t *record, const struct dump_driver *driver,
-	uint32_t name_at, uint32_t name_bytes)
+static void put_driver(
+	struct triage *triage, uint8_t *record, const struct dump_driver *driver, uint32_t name_at)
 {
 	const uint64_t values[LDR_FIELDS] = {
 		[NAME_OFFSET] = name_at,
 		[DLL_BASE] = driver->base,
-		[ENTRY_POINT] = driver->base + 0x1000,
 		[IMAGE_BYTES] = driver->size_bytes,
-		[FULL_NAME_BYTES] = name_bytes,
-		[FULL_NAME_ROOM] = name_bytes + 2,
-		[BASE_NAME_BYTES] = name_bytes,
-		[BASE_NAME_ROOM] = name_bytes + 2,
-		[LDR_FLAGS] = 0x09104000,
-		[LOAD_COUNT] = 1,
 		[CHECKSUM] = driver->checksum,
 		[TIMESTAMP] = driver->timestamp,
 	};
@@ -248,12 +235,11 @@ static void put_drivers(struct triage *triage)
 	uint32_t list = triage_grow(triage, meta->driver_count * triage->layout->driver_bytes);
 	uint32_t pool = triage_grow(triage, 0);
 	for (size_t i = 0; i < meta->driver_count; i++) {
-		uint32_t bytes;
-		uint32_t name = put_name(triage, meta->drivers[i].name, &bytes);
+		uint32_t name = put_name(triage, meta->drivers[i].name);
 		if (triage->out.cut)
 			return;
 		uint8_t *record = triage_at(triage, list + i * triage->layout->driver_bytes);
-		put_driver(triage, record, &meta->drivers[i], name, bytes);
+		put_driver(triage, record, &meta->drivers[i], name);
 	}
 	triage->fields[DRIVERS_OFFSET] = list;
 	triage->fields[DRIVER_COUNT] = meta->driver_count;
@@ -290,8 +276,8 @@ static ei_error *put_head(struct triage *triage)
 	static const char mark[4] = { 'T', 'R', 'G', 'D' };
 	bool wide = triage->meta->pointer_size == 8;
 	uint64_t *fields = triage->fields;
-	uint64_t need = (triage->out.length + sizeof mark + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
-	uint64_t size = MAX(need, triage->layout->file_bytes);
+	uint64_t used = (triage->out.length + 3) & ~UINT64_C(3);
+	uint64_t size = MAX(used + sizeof mark, triage->layout->file_bytes);
 	triage_grow(triage, size - triage->out.length);
 	if (triage->out.cut)
 		return ei_fail(EI_E_LIMIT, "triage dump grows past %d bytes", TRIAGE_CAP);
@@ -311,13 +297,14 @@ static ei_error *build(struct triage *triage)
 {
 	const struct dump_meta *meta = triage->meta;
 	triage_grow(triage, triage->header_bytes + triage->layout->head_bytes);
+	put_mm(triage);
 	put_unloaded(triage);
 	put_blob(triage, meta->process, HAS_PROCESS, PROCESS_OFFSET, TRIAGE_FIELDS);
 	put_blob(triage, meta->thread, HAS_THREAD, THREAD_OFFSET, TRIAGE_FIELDS);
 	put_blob(triage, meta->call_stack, HAS_STACK, STACK_OFFSET, STACK_BYTES);
 	triage->fields[TOP_OF_STACK] = meta->call_stack ? meta->call_stack->va : 0;
-	put_drivers(triage);
 	put_blob(triage, meta->kdbg_block, HAS_KDBG, KDBG_OFFSET, KDBG_BYTES);
+	put_drivers(triage);
 	put_blocks(triage);
 	return put_head(triage);
 }
@@ -330,7 +317,7 @@ ei_error *container_write_triage(struct container_file *file, const struct phys_
 		.meta = meta,
 		.layout = meta->pointer_size == 8 ? &layout_64 : &layout_32,
 		.header_bytes = container_header_bytes(meta),
-		.present = HAS_CONTEXT | HAS_EXCEPTION,
+		.present = HAS_CONTEXT | HAS_EXCEPTION | HAS_BROKEN_DRIVER,
 	};
 	text_init(&triage.out, TRIAGE_CAP);
 	ei_error *error = build(&triage);
