@@ -25,8 +25,8 @@ typedef struct ei_crash_driver {
 
 // Members are only ever added at the end.
 typedef struct ei_crash {
-	char signature[5];  // "PAGE"
-	char valid_dump[5]; // "DU64", "DUMP"
+	char signature[5];     // "PAGE"
+	char valid_dump[5];    // "DU64", "DUMP"
 	char comment[129];     // as the file has it, up to the first NUL
 	bool comment_unset;    // nothing but the fill pattern
 	uint8_t pae;           // 32-bit dumps: PaeEnabled
