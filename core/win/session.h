@@ -49,6 +49,8 @@ struct session {
 	size_t note_count;
 	struct space physical;
 	unsigned threads; // for parallel scans
+	unsigned verbose; // how often -v was given
+	bool compat_vol3; // --compat vol3: plugins whose rows are not a table of columns look
 	const struct profile_store *store;
 	struct shared *shared; // lazily built tables (pool hits, reverse map), with their locks
 };
