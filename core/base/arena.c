@@ -91,14 +91,19 @@ char *arena_text(ei_arena *arena, const char *bytes, size_t length)
 
 char *ei_text(ei_arena *arena, const char *format, ...)
 {
-	char text[1024];
-	va_list args;
+	char text[256];
+	va_list args, again;
 	va_start(args, format);
+	va_copy(again, args);
 	int length = vsnprintf(text, sizeof text, format, args);
+	char *copy = length < 0 ? NULL : ei_alloc(arena, (size_t)length + 1);
+	if (copy && (size_t)length < sizeof text)
+		memcpy(copy, text, (size_t)length);
+	else if (copy)
+		vsnprintf(copy, (size_t)length + 1, format, again);
+	va_end(again);
 	va_end(args);
-	if (length < 0)
-		return NULL;
-	return arena_text(arena, text, MIN((size_t)length, sizeof text - 1));
+	return copy;
 }
 
 ei_mark ei_arena_mark(const ei_arena *arena)

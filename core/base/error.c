@@ -10,17 +10,14 @@ enum { ERROR_TEXT_MAX = 1024 };
 
 struct ei_error {
 	ei_code code;
-	char text[];
+	const char *text; // behind the struct, in the same allocation; or static
 };
 
-static const struct {
-	ei_error head;
-	char text[16];
-} no_memory = { { EI_E_NOMEM }, "out of memory" };
+static const ei_error no_memory = { EI_E_NOMEM, "out of memory" };
 
 static ei_error *error_static(void)
 {
-	return (ei_error *)&no_memory.head;
+	return (ei_error *)&no_memory;
 }
 
 static ei_error *error_create(ei_code code, const char *text)
@@ -30,7 +27,7 @@ static ei_error *error_create(ei_code code, const char *text)
 	if (!error)
 		return error_static();
 	error->code = code;
-	memcpy(error->text, text, length);
+	error->text = memcpy(error + 1, text, length);
 	return error;
 }
 
