@@ -45,24 +45,24 @@ bool builtin_find(const char *guid, uint32_t age, size_t *index)
 }
 
 // ---- by name --------------------------------------------------------------------------------
-// The revision in a built-in's name when it is `name` with one ("win10-19041.1237-x64" is
-// "win10-19041-x64" with revision 1237); 0 when it is exactly `name`; -1 when it is another.
-static long revision_of(const char *builtin, const char *name)
+// How well a built-in's name fits: exactly, or with a revision that `name` leaves out
+// ("win10-19041.1237-x64" is "win10-19041-x64", too); higher for later revisions. 0: not at all.
+static uint32_t name_rank(const char *builtin, const char *name)
 {
 	const char *tail = strrchr(name, '-');
 	if (!strcmp(builtin, name))
-		return 0;
+		return UINT32_MAX;
 	if (!tail || strncmp(builtin, name, (size_t)(tail - name)) != 0)
-		return -1;
+		return 0;
 	const char *rest = builtin + (tail - name);
 	if (*rest != '.')
-		return -1;
+		return 0;
 	char *end = NULL;
-	long revision = strtol(rest + 1, &end, 10);
-	return strcmp(end, tail) ? -1 : revision;
+	unsigned long revision = strtoul(rest + 1, &end, 10);
+	return strcmp(end, tail) ? 0 : (uint32_t)MIN(revision + 1, UINT32_MAX - 1);
 }
 
-// A name without a revision means the latest one that has symbols.
+// One that has symbols is preferred to one that is a layout only, even to one of that very name.
 static bool builtin_by_name(const char *name, size_t *index)
 {
 	struct flat view;
@@ -70,12 +70,10 @@ static bool builtin_by_name(const char *name, size_t *index)
 	size_t count = builtins(&view) ? view.header->count[FLAT_BUILDS] : 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct flat_build *build = &view.builds[i];
-		long revision = revision_of(view.strings + build->name, name);
-		if (revision < 0)
-			continue;
-		uint64_t rank = (uint64_t)(build->symbol_count > 0) << 32 | (uint32_t)revision;
-		if (rank + 1 > best) {
-			best = rank + 1;
+		uint32_t rank = name_rank(view.strings + build->name, name);
+		uint64_t whole = (uint64_t)(build->symbol_count > 0) << 32 | rank;
+		if (rank && whole > best) {
+			best = whole;
 			*index = i;
 		}
 	}

@@ -211,7 +211,8 @@ static bool is_older(struct timespec a, struct timespec b)
 static void consider(int folder, const char *name, struct oldest *oldest)
 {
 	struct stat status;
-	if (strlen(name) >= NAME_ROOM || fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW))
+	size_t length = strlen(name);
+	if (length >= NAME_ROOM || fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW))
 		return;
 	if (!strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX))) {
 		if (status.st_mtim.tv_sec + STALE_SECONDS < time(NULL))
@@ -221,7 +222,7 @@ static void consider(int folder, const char *name, struct oldest *oldest)
 	if (!has_suffix(name, ENTRY_SUFFIX))
 		return;
 	if (!oldest->entries++ || is_older(status.st_mtim, oldest->time)) {
-		snprintf(oldest->name, sizeof oldest->name, "%s", name);
+		memcpy(oldest->name, name, length + 1);
 		oldest->time = status.st_mtim;
 	}
 }

@@ -285,9 +285,10 @@ static ei_error *read_enums(struct isf *isf)
 		const json_t *constants = json_object_get(enumeration, "constants");
 		object_foreach(constants, constant, value)
 		{
+			// Layouts converted from Volatility 2's have characters for some negative
+			// values: such a constant is not known, the rest of the file is.
 			if (!json_is_integer(value))
-				return ei_fail(EI_E_FORMAT, "constant '%s' of '%s' has no value",
-					constant, name);
+				continue;
 			flat_add_constant(isf->builder, constant, json_integer_value(value));
 		}
 	}
@@ -364,8 +365,7 @@ static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uin
 	return NULL;
 }
 
-static ei_error *read_identity(
-	const struct isf *isf, const json_t *metadata, struct identity *out)
+static ei_error *read_identity(const struct isf *isf, const json_t *metadata, struct identity *out)
 {
 	const json_t *windows = json_object_get(metadata, "windows");
 	const json_t *pdb = json_object_get(windows, "pdb");
@@ -381,15 +381,14 @@ static void add_build(struct isf *isf, const struct identity *id, uint32_t layou
 	char usual[128] = "";
 	if (id->guid[0])
 		snprintf(usual, sizeof usual, "%s/%s-%u", id->pdb, id->guid, id->age);
-	flat_add_build(
-		isf->builder, &(struct flat_build_spec){
-				      .name = usual,
-				      .pdb = id->pdb,
-				      .guid = id->guid,
-				      .version = id->version,
-				      .age = id->age,
-				      .layout = layout,
-			      });
+	flat_add_build(isf->builder, &(struct flat_build_spec){
+					     .name = usual,
+					     .pdb = id->pdb,
+					     .guid = id->guid,
+					     .version = id->version,
+					     .age = id->age,
+					     .layout = layout,
+				     });
 }
 
 ei_error *isf_read(

@@ -14,7 +14,7 @@ struct profile;
 
 // What a profile says of itself. Strings are borrowed from the profile, never NULL.
 struct profile_info {
-	const char *name;   // built-ins: "win10-19041-x64"; ISF: "ntkrnlmp.pdb/GUID-AGE"
+	const char *name;   // built-ins: "win10-19041.1237-x64"; ISF: "ntkrnlmp.pdb/GUID-AGE"
 	const char *origin; // "built-in", or the path it was loaded from
 	const char *pdb;    // "ntkrnlmp.pdb"; "" when the source has no symbols
 	const char *guid;   // 32 upper-case hexadecimal digits; "" when the source has no symbols
@@ -32,7 +32,8 @@ enum member_kind {
 	MEMBER_POINTER, // .target is what it points to, "" for void and functions
 	MEMBER_BITS,    // .bit and .width inside an integer of .size bytes
 	MEMBER_STRUCT,  // .target is the struct or union's name
-	MEMBER_ARRAY,   // .count elements of .element_size bytes; .target as for the element
+	MEMBER_ARRAY,   // .count elements of .element_size bytes; .target as for the element;
+			// elements may be arrays themselves
 };
 
 // One member at the end of a path. Strings are borrowed from the profile, never NULL.
@@ -44,7 +45,8 @@ struct member {
 	uint32_t element_size;         // of arrays
 	uint32_t count;                // of arrays
 	uint32_t bit, width;           // of bit fields
-	const char *target;
+	const char *target; // of numbers: the base type's or enumeration's name; of pointers to
+			    // pointers: "pointer"
 };
 
 // ---- loading --------------------------------------------------------------------------------
@@ -65,7 +67,10 @@ EI_OWNER(profile, profile_unref);
 // Distilled by `make profiles` from symbol tables, compiled into the binary, in name order.
 size_t profile_builtin_count(void);
 EI_CHECKED ei_error *profile_builtin(size_t index, struct profile **out);
-EI_CHECKED ei_error *profile_by_name(const char *name, struct profile **out); // built-in or path
+
+// A built-in by name, else a path. A name may leave out the revision: "win10-19041-x64" is the
+// latest built-in of that family that has symbols. EI_E_USAGE when there is neither.
+EI_CHECKED ei_error *profile_by_name(const char *name, struct profile **out);
 
 // ---- the store ------------------------------------------------------------------------------
 // Folders laid out as Volatility's `symbols/` (DIR/windows/PDB/GUID-AGE.json[.xz|.gz], or the
