@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/internal.h"
 
+#include <stdlib.h>
+
 // Weak, because the program that makes the block links this file too.
 extern const uint8_t builtin_block[] __attribute__((weak, visibility("hidden")));
 

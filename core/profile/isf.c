@@ -5,6 +5,8 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { FORMAT_MAJOR_MIN = 4, FORMAT_MAJOR_MAX = 6 };
 enum { NESTING_MAX = 16 };              // "pointer to pointer to array of ..."

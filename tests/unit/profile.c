@@ -3,6 +3,9 @@
 #include "profile/profile.h"
 #include "tests/fx/test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <lzma.h>
 #include <zlib.h>
 

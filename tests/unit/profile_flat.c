@@ -3,6 +3,9 @@
 #include "profile/internal.h"
 #include "tests/fx/test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include <time.h>
 
 static const uint32_t hostile[] = { 0, 1, 2, 0x7f, 0xff, 0x7fff, 0x10000, 0x7fffffff, 0x80000000,

@@ -5,6 +5,7 @@
 #include "tests/fx/test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 // Distilled types that were unnamed in the source carry their owner's name ("_MMPTE.u").
