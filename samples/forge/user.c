@@ -1,0 +1,316 @@
+// The user half of a process: environment block, loader lists, heap, stack, private regions.
+// SPDX-License-Identifier: Apache-2.0
+#include "forge.h"
+#include <stdlib.h>
+
+enum { HEAP_BYTES = 0x100000 };
+
+// A process whose user half is being filled.
+struct user {
+	struct forge *f;
+	struct process *p;
+	const json_t *description;
+	uint64_t heap, heap_used;
+	uint64_t peb;
+	uint64_t heads[3]; // load, memory, initialisation order
+};
+
+static void user_page(struct forge *f, struct process *p, uint64_t va, uint64_t flags)
+{
+	if (paging_frame(f, &p->space, va) != UINT64_MAX)
+		return;
+	uint64_t frame = memory_take(f);
+	memory_mark_user(f, frame);
+	paging_map(f, &p->space, va & ~0xfffULL, frame, flags);
+}
+
+void user_write(struct forge *f, struct process *p, uint64_t va, const void *bytes, size_t length,
+	uint64_t flags)
+{
+	for (uint64_t page = va & ~0xfffULL; page < va + length && !f->error; page += PAGE_SIZE)
+		user_page(f, p, page, flags);
+	write_bytes(f, &p->space, va, bytes, length);
+}
+
+static void user_map(struct user *u, uint64_t va, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes && !u->f->error; at += PAGE_SIZE)
+		user_page(u->f, u->p, va + at, PTE_USER_DATA | PTE_NX);
+}
+
+static void user_region(struct user *u, uint64_t va, uint64_t bytes, uint32_t protection)
+{
+	vad_add(u->f, u->p,
+		(struct region_node){ .start = va,
+			.end = va + bytes - 1,
+			.protection = protection,
+			.commit = (uint32_t)(bytes / PAGE_SIZE) });
+}
+
+static uint64_t heap_take(struct user *u, uint64_t bytes)
+{
+	uint64_t va = u->heap + u->heap_used;
+	u->heap_used += (bytes + 15) & ~15ULL;
+	if (u->heap_used > HEAP_BYTES)
+		forge_fail(u->f, EI_E_LIMIT, "the heap of process %llu is full",
+			(unsigned long long)u->p->pid);
+	for (uint64_t page = va & ~0xfffULL; page < u->heap + u->heap_used; page += PAGE_SIZE)
+		user_page(u->f, u->p, page, PTE_USER_DATA | PTE_NX);
+	return va;
+}
+
+static void put_heap_text(struct user *u, struct object o, const char *path, const char *text)
+{
+	uint64_t va = heap_take(u, utf16_bytes(text) + 2);
+	uint32_t bytes = write_utf16(u->f, &u->p->space, va, text);
+	forge_put_string(u->f, o, path, va, bytes);
+}
+
+// ---- loader lists -----------------------------------------------------------------------------
+static void create_loader_data(struct user *u, struct object peb)
+{
+	static const char *const heads[3] = { "InLoadOrderModuleList", "InMemoryOrderModuleList",
+		"InInitializationOrderModuleList" };
+	struct object ldr = { &u->p->space, 0, "_PEB_LDR_DATA" };
+	ldr.va = heap_take(u, forge_size(u->f, ldr.type, 88));
+	forge_put(u->f, ldr, "Length", forge_size(u->f, ldr.type, 88));
+	forge_put(u->f, ldr, "Initialized", 1);
+	for (int i = 0; i < 3; i++) {
+		u->heads[i] = forge_field(u->f, ldr, heads[i]);
+		list_init(u->f, &u->p->space, u->heads[i]);
+	}
+	forge_put(u->f, peb, "Ldr", ldr.va);
+}
+
+static void link_entry(struct user *u, struct object entry, bool program)
+{
+	static const char *const links[3] = { "InLoadOrderLinks", "InMemoryOrderLinks",
+		"InInitializationOrderLinks|InProgressLinks" };
+	for (int i = 0; i < 3 - program; i++)
+		list_add(u->f, &u->p->space, u->heads[i], forge_field(u->f, entry, links[i]));
+}
+
+static void add_image(struct user *u, const char *path, bool program, bool hidden)
+{
+	struct forge *f = u->f;
+	struct image_file *file = file_find(f, path, program && u->p->wow64, program);
+	if (!file)
+		return;
+	file_map(f, u->p, file);
+	struct object entry = { &u->p->space, 0, "_LDR_DATA_TABLE_ENTRY" };
+	uint32_t bytes = forge_size(f, entry.type, 0x120);
+	entry.va = heap_take(u, bytes);
+	uint64_t loaded = u->p->created + 1000000 + u->heap_used;
+	forge_put(f, entry, "DllBase", file->base);
+	forge_put(f, entry, "EntryPoint", file->base + 0x1040);
+	forge_put(f, entry, "SizeOfImage", file->size);
+	forge_put(f, entry, "TimeDateStamp", file->timestamp);
+	forge_put(f, entry, "LoadCount|ObsoleteLoadCount", 0xffff);
+	forge_put(f, entry, "LoadTime", loaded);
+	put_heap_text(u, entry, "FullDllName", file->path);
+	put_heap_text(u, entry, "BaseDllName", file->name);
+	if (hidden)
+		return;
+	link_entry(u, entry, program);
+	struct member m;
+	bool timed = profile_member(f->profile, entry.type, "LoadTime", &m);
+	truth_row(f, "dlllist", "{s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:I}", "pid",
+		(json_int_t)u->p->pid, "process", u->p->name, "base", (json_int_t)file->base,
+		"size", (json_int_t)file->size, "name", file->name, "path", file->path, "loaded",
+		truth_time(timed ? loaded : 0), "offset", (json_int_t)entry.va);
+}
+
+static void add_images(struct user *u)
+{
+	const json_t *dlls = json_object_get(u->description, "dlls");
+	add_image(u, scenario_text(u->description, "path", u->p->name), true, false);
+	size_t i;
+	json_t *dll;
+	json_array_foreach((json_t *)dlls, i, dll)
+	{
+		const char *name = json_is_string(dll) ? json_string_value(dll)
+						       : scenario_text(dll, "path", "unnamed.dll");
+		char path[512];
+		bool full = strchr(name, '\\') != NULL;
+		snprintf(path, sizeof path, "%s%s", full ? "" : "C:\\Windows\\System32\\", name);
+		add_image(u, path, false, json_is_object(dll) && scenario_flag(dll, "unlinked"));
+	}
+}
+
+// ---- parameters and environment -----------------------------------------------------------------
+// `pointer`: the field that points at the block.
+static uint64_t environment_write(struct user *u, uint64_t va, uint64_t pointer)
+{
+	const char *name;
+	json_t *value;
+	uint64_t start = va;
+	json_object_foreach(json_object_get(u->description, "environment"), name, value)
+	{
+		char line[1024];
+		const char *text = json_is_string(value) ? json_string_value(value) : "";
+		snprintf(line, sizeof line, "%s=%s", name, text);
+		va += write_utf16(u->f, &u->p->space, va, line) + 2;
+		truth_row(u->f, "envars", "{s:I, s:s, s:I, s:I, s:s, s:s}", "pid",
+			(json_int_t)u->p->pid, "process", u->p->name, "block", (json_int_t)start,
+			"pointer", (json_int_t)pointer, "variable", name, "value", text);
+	}
+	return va + 2 - start;
+}
+
+static uint64_t environment_bytes(const json_t *environment)
+{
+	const char *name;
+	json_t *value;
+	uint64_t bytes = 2;
+	json_object_foreach((json_t *)environment, name, value) bytes +=
+		utf16_bytes(name) + 4 +
+		utf16_bytes(json_is_string(value) ? json_string_value(value) : "");
+	return bytes;
+}
+
+// Places that every process has, by address width.
+static uint64_t user_place(struct user *u, uint64_t narrow, uint64_t wide)
+{
+	if (u->f->pointer == 4)
+		return narrow;
+	return u->f->win10 ? wide << 8 : wide;
+}
+
+static void create_parameters(struct user *u, struct object peb)
+{
+	struct forge *f = u->f;
+	const char *path = scenario_text(u->description, "path", u->p->name);
+	const char *command = scenario_text(u->description, "cmdline", NULL);
+	struct object params = { &u->p->space, user_place(u, 0x20000, 0x20000),
+		"_RTL_USER_PROCESS_PARAMETERS" };
+	uint64_t environment = user_place(u, 0x10000, 0x30000);
+	uint64_t bytes = environment_bytes(json_object_get(u->description, "environment"));
+	uint64_t room = (MAX(bytes, 0x1000) + 0xfff) & ~0xfffULL;
+	user_map(u, params.va, PAGE_SIZE);
+	user_map(u, environment, room);
+	user_region(u, params.va, PAGE_SIZE, 4);
+	user_region(u, environment, room, 4);
+	forge_put(f, params, "MaximumLength", PAGE_SIZE);
+	forge_put(f, params, "Length", PAGE_SIZE);
+	forge_put(f, params, "Flags", 1);
+	put_heap_text(u, params, "CurrentDirectory.DosPath",
+		scenario_text(u->description, "current_directory", "C:\\Windows\\System32\\"));
+	put_heap_text(u, params, "ImagePathName", path);
+	put_heap_text(u, params, "CommandLine", command ? command : path);
+	put_heap_text(u, params, "WindowTitle", path);
+	put_heap_text(u, params, "DesktopInfo", "Winsta0\\Default");
+	forge_put(f, params, "Environment", environment);
+	forge_put(f, params, "EnvironmentSize",
+		environment_write(u, environment, forge_field(f, params, "Environment")));
+	forge_put(f, peb, "ProcessParameters", params.va);
+	truth_row(f, "cmdline", "{s:I, s:s, s:s}", "pid", (json_int_t)u->p->pid, "process",
+		u->p->name, "args", command ? command : path);
+}
+
+static void create_peb(struct user *u)
+{
+	struct forge *f = u->f;
+	struct object peb = { &u->p->space, u->peb, "_PEB" };
+	user_map(u, u->peb, PAGE_SIZE);
+	user_region(u, u->peb, PAGE_SIZE, 4);
+	forge_put(f, peb, "OSMajorVersion", f->major);
+	forge_put(f, peb, "OSMinorVersion", f->minor);
+	forge_put(f, peb, "OSBuildNumber", f->build);
+	forge_put(f, peb, "OSPlatformId", 2);
+	forge_put(f, peb, "NumberOfProcessors", f->processors);
+	forge_put(f, peb, "SessionId", scenario_number(u->description, "session", 0));
+	forge_put(f, peb, "ProcessHeap", u->heap);
+	forge_put(f, u->p->object, "Peb", u->peb);
+	create_loader_data(u, peb);
+	add_images(u);
+	create_parameters(u, peb);
+	uint64_t base =
+		file_find(f, scenario_text(u->description, "path", u->p->name), u->p->wow64, true)
+			->base;
+	forge_put(f, peb, "ImageBaseAddress", base);
+	forge_put(f, u->p->object, "SectionBaseAddress", base);
+}
+
+// ---- private regions ----------------------------------------------------------------------------
+static uint32_t protection_number(struct forge *f, const char *text)
+{
+	static const char *const names[] = { "none", "r", "x", "rx", "rw", "wc", "rwx", "xwc" };
+	for (uint32_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	}
+	forge_fail(f, EI_E_FORMAT, "unknown protection '%s'", text);
+	return 4;
+}
+
+static void region_write(struct user *u, const json_t *region, uint64_t va, uint32_t protection)
+{
+	uint64_t flags = PTE_USER_DATA | (protection & 2 ? 0 : PTE_NX);
+	size_t i;
+	json_t *content;
+	json_array_foreach(json_object_get(region, "content"), i, content)
+	{
+		size_t length = 0;
+		uint64_t at = va + scenario_number(content, "offset", 0);
+		uint8_t *bytes = content_bytes(u->f, content, &length);
+		if (!bytes)
+			continue;
+		user_write(u->f, u->p, at, bytes, length, flags);
+		const char *term =
+			scenario_text(content, "text", scenario_text(content, "utf16", NULL));
+		if (term)
+			truth_row(u->f, "search", "{s:s, s:s, s:I, s:I, s:I}", "term", term,
+				"encoding", json_object_get(content, "text") ? "ascii" : "utf16",
+				"pid", (json_int_t)u->p->pid, "virtual", (json_int_t)at, "physical",
+				(json_int_t)paging_physical(u->f, &u->p->space, at));
+		free(bytes);
+	}
+}
+
+static void create_regions(struct user *u)
+{
+	size_t i;
+	json_t *region;
+	uint64_t next = user_place(u, 0x3000000, 0x4000000);
+	json_array_foreach(json_object_get(u->description, "regions"), i, region)
+	{
+		uint64_t bytes = (scenario_number(region, "size", PAGE_SIZE) + 0xfff) & ~0xfffULL;
+		uint64_t va = scenario_number(region, "at", next);
+		uint32_t protection =
+			protection_number(u->f, scenario_text(region, "protection", "rw"));
+		if (va == next)
+			next += (bytes + 0x1ffff) & ~0xffffULL;
+		user_region(u, va, bytes, protection);
+		region_write(u, region, va, protection);
+	}
+}
+
+static void create_stack(struct user *u)
+{
+	uint64_t base = user_place(u, 0x200000, 0x200000);
+	user_region(u, base, 0x100000, 4);
+	user_map(u, base + 0xfe000, 2 * PAGE_SIZE);
+}
+
+void user_create(struct forge *f, struct process *p, const json_t *description)
+{
+	struct user u = { .f = f, .p = p, .description = description };
+	u.heap = user_place(&u, 0x1000000, 0x1000000);
+	u.peb = f->pointer == 4 ? 0x7ffd0000 + forge_below(f, 16) * PAGE_SIZE
+				: (f->win10 ? 0x5a00000000 + forge_below(f, 0x4000) * 0x200000
+					    : 0x7fffffd0000 + forge_below(f, 16) * PAGE_SIZE);
+	p->space.next = user_place(&u, 0x8000000, 0x8000000);
+	if (!scenario_flag(description, "minimal")) {
+		paging_map(f, &p->space, 0x7ffe0000, f->shared_frame, 0x5 | PTE_NX | 0x20);
+		user_region(&u, 0x7ffe0000, PAGE_SIZE, 1);
+		user_region(&u, u.heap, HEAP_BYTES, 4);
+		if (p->wow64)
+			forge_put(f, p->object, "WoW64Process|Wow64Process", u.peb - PAGE_SIZE);
+		create_peb(&u);
+		create_stack(&u);
+	}
+	create_regions(&u);
+	// The hives of the Registry process come later, and its tree with them.
+	if (strcmp(p->name, "Registry") != 0)
+		vad_write_tree(f, p);
+}
