@@ -5,6 +5,7 @@
 
 enum {
 	KERNEL_SIZE_MIN = 512 << 10,
+	KERNEL_SIZE_LIKELY = 3 << 19, // of every kernel since XP; few drivers are as large
 	KERNEL_SIZE_MAX = 64 << 20,
 	WALK_BACK_MAX = 32 << 20, // from an address in the kernel to its header
 	QUICK_PAGES = 1 << 20,    // that a quick search passes by, few of which it reads
@@ -37,13 +38,13 @@ bool kernel_at(
 		pe.size < KERNEL_SIZE_MIN)
 		return false;
 	hit.size = pe.size;
-	bool exports = kernel_pe_name(&pe, name, sizeof name) && kernel_name_known(name);
+	bool named = kernel_pe_name(&pe, name, sizeof name);
 	bool rsds = kernel_pe_rsds(&pe, &hit.rsds);
 	if (rsds && kernel_name_known(hit.rsds.pdb))
 		hit.witness = "PE header and RSDS";
-	else if (exports)
+	else if (named && kernel_name_known(name))
 		hit.witness = "PE header and export directory";
-	else if (pe.kernel_sections)
+	else if (!rsds && !named && pe.kernel_sections && pe.size >= KERNEL_SIZE_LIKELY)
 		hit.witness = "PE header and section names";
 	else
 		return false;

@@ -5,7 +5,7 @@
 
 #define FRAME UINT64_C(0x000ffffffffff000)
 
-enum { PIECE = 512 << 10, THREADS_MAX = 64 }; // a piece stays in a core's own cache
+enum { PIECE = 64 << 10, THREADS_MAX = 64 }; // a piece stays in a core's own cache
 
 struct sighting {
 	uint64_t pa, dtb;
@@ -132,11 +132,17 @@ static void look_before_name(struct pass *pass, const uint8_t *name, size_t room
 	}
 }
 
-static void look_for_system(struct pass *pass, const uint8_t *piece, size_t offset, uint64_t pa)
+// The object may start in the page before, which the piece need not hold.
+static void look_for_system(struct pass *pass, uint64_t pa)
 {
-	for (size_t at = 0; at + 16 <= PAGE_SIZE; at += 4)
-		if (!memcmp(piece + offset + at, "System\0\0\0\0\0\0\0\0", 14))
-			look_before_name(pass, piece + offset + at, offset + at, pa + offset + at);
+	uint8_t pages[2 * PAGE_SIZE] = { 0 };
+
+	if (pa >= PAGE_SIZE)
+		(void)image_read(pass->image, pa - PAGE_SIZE, pages, PAGE_SIZE);
+	(void)image_read(pass->image, pa, pages + PAGE_SIZE, PAGE_SIZE);
+	for (size_t at = PAGE_SIZE; at + 16 <= sizeof pages; at += 4)
+		if (!memcmp(pages + at, "System\0\0\0\0\0\0\0\0", 14))
+			look_before_name(pass, pages + at, at, pa - PAGE_SIZE + at);
 }
 
 static void look_for_witnesses(struct pass *pass, const uint8_t *piece, size_t size, uint64_t pa)
@@ -151,7 +157,7 @@ static void look_for_witnesses(struct pass *pass, const uint8_t *piece, size_t s
 		if (seen & SCREEN_KDBG)
 			look_for_kdbg(pass, piece + at, pa + at);
 		if (seen & SCREEN_SYSTEM)
-			look_for_system(pass, piece, at, pa);
+			look_for_system(pass, pa + at);
 		pthread_mutex_unlock(&pass->lock);
 	}
 }
