@@ -41,7 +41,7 @@ struct session {
 	struct image *image;
 	struct identity identity;
 	struct profile *profile; // NULL: none
-	char profile_how[128];   // "exact, built-in", "exact, ISF PATH", "--profile", why none
+	char profile_how[512];   // "exact, built-in", "exact, ISF PATH", "--profile", why none
 	ei_arena *arena;         // lives as long as the session
 	const struct attempt *attempts;
 	size_t attempt_count;
@@ -55,8 +55,8 @@ struct session {
 	struct shared *shared; // lazily built tables (pool hits, reverse map), with their locks
 };
 
-struct row_sink;
 struct option_values;
+struct output;
 
 struct ei_run {
 	const struct session *session;
@@ -66,7 +66,7 @@ struct ei_run {
 	struct layout_slot *layouts; // resolved tables, newest first
 	const ei_plugin *plugin;
 	const struct option_values *options;
-	struct row_sink *sink;
+	struct output *output; // run/engine.h; NULL for work outside of a plugin
 	const bool *cancelled; // set by a signal; may be NULL
 	bool stopped;
 	uint64_t rows, limit; // limit 0: none

@@ -17,7 +17,7 @@
 
 // A driver that was loaded (or, in the list of unloaded ones, had been).
 typedef struct ei_crash_driver {
-	const char *name;             // UTF-8; "" when the file does not hold it
+	const char *name;             // UTF-8, path or file name; "" when the file lacks it
 	uint64_t base;                // virtual address
 	uint64_t size;                // bytes
 	uint32_t timestamp, checksum; // of the PE header; 0 for unloaded ones

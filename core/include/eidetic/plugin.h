@@ -34,7 +34,10 @@ typedef struct ei_column {
 } ei_column;
 
 // ---- Options --------------------------------------------------------------------------------
-enum { EI_MANY = 1 }; // may be given several times, or several values at once
+enum {
+	EI_MANY = 1,       // may be given several times, or several values at once
+	EI_POSITIONAL = 2, // takes the words that belong to no option
+};
 
 typedef struct ei_option {
 	const char *name; // without the dashes
@@ -114,6 +117,10 @@ EI_API ei_val ei_opt(const ei_run *run, unsigned option);              // the fi
 EI_API ei_val ei_opt_at(const ei_run *run, unsigned option, size_t n); // the nth; EI_NONE
 // True when the option was not given, or one of its values is `value`: "only these".
 EI_API bool ei_opt_allows(const ei_run *run, unsigned option, ei_val value);
+
+// For a plugin that can do something with less than it would like: NULL when `need`, the types and
+// the symbols are there, else the error that the engine would have given.
+EI_API EI_CHECKED ei_error *ei_require(ei_run *run, enum ei_need need);
 
 // Run-lived scratch memory: freed when the iterator in whose loop you stand moves on.
 EI_API ei_arena *ei_scratch(ei_run *run);

@@ -1,0 +1,210 @@
+// Running one plugin: what it needs, what it shows, how it ended.
+// SPDX-License-Identifier: Apache-2.0
+#include "run/engine.h"
+
+#include "space/space.h"
+#include <inttypes.h>
+
+// ---- requirements ---------------------------------------------------------------------------
+
+static ei_error *needs_check(const struct session *session, const ei_plugin *plugin)
+{
+	if (plugin->needs == EI_NEEDS_IMAGE)
+		return NULL;
+	const char *path = image_path(session->image);
+	if (session->identity.arm64)
+		return ei_fail(EI_E_UNKNOWN,
+			"%s: '%s' is an ARM64 system; only info, crashinfo and modules can read it",
+			plugin->name, path);
+	if (!session->identity.found)
+		return ei_fail(EI_E_UNKNOWN,
+			"%s: no Windows kernel was found in '%s' (%s); 'eidetic -f IMAGE -v info' "
+			"says what "
+			"was tried, --dtb and --kernel-base name them by hand",
+			plugin->name, path, image_format_text(session->image));
+	if (plugin->needs != EI_NEEDS_KERNEL && !session->profile)
+		return ei_fail(EI_E_REQUIREMENT, "%s: no profile for this kernel: %s", plugin->name,
+			session->profile_how);
+	return NULL;
+}
+
+static bool has_any_type(
+	const struct profile *profile, const char *names, const char **found, ei_arena *arena)
+{
+	while (*names) {
+		size_t length = strcspn(names, "|");
+		char *name = arena_text(arena, names, length);
+		if (name && profile_has_type(profile, name)) {
+			*found = name;
+			return true;
+		}
+		names += length + (names[length] == '|');
+	}
+	return false;
+}
+
+static bool has_any_member(
+	const struct profile *profile, const char *type, const char *paths, ei_arena *arena)
+{
+	struct member member;
+	while (*paths) {
+		size_t length = strcspn(paths, "|");
+		char *path = arena_text(arena, paths, length);
+		if (path && profile_member(profile, type, path, &member))
+			return true;
+		paths += length + (paths[length] == '|');
+	}
+	return false;
+}
+
+static ei_error *type_check(const struct session *session, const ei_plugin *plugin,
+	const ei_type_spec *spec, ei_arena *arena)
+{
+	const char *profile_name = profile_info(session->profile).name, *type;
+	if (!has_any_type(session->profile, spec->type, &type, arena))
+		return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no type %s", plugin->name,
+			profile_name, spec->type);
+	for (uint32_t i = 0; i < spec->field_count; i++)
+		if (spec->fields[i].need == EI_MUST &&
+			!has_any_member(session->profile, type, spec->fields[i].path, arena))
+			return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no %s.%s",
+				plugin->name, profile_name, type, spec->fields[i].path);
+	return NULL;
+}
+
+ei_error *run_check(const struct session *session, const ei_plugin *plugin)
+{
+	EI_TRY(needs_check(session, plugin));
+	if (!session->profile || plugin->needs != EI_NEEDS_WINDOWS)
+		return NULL;
+	EI_OWNED(ei_arena) arena = NULL;
+	EI_TRY(ei_arena_create(1 << 20, &arena));
+	for (unsigned i = 0; i < plugin->type_count; i++)
+		EI_TRY(type_check(session, plugin, plugin->types[i], arena));
+	uint64_t rva;
+	for (unsigned i = 0; i < plugin->symbol_count; i++)
+		if (!profile_symbol(session->profile, plugin->symbols[i], &rva))
+			return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no symbol %s",
+				plugin->name, profile_info(session->profile).name,
+				plugin->symbols[i]);
+	return NULL;
+}
+
+ei_error *ei_require(ei_run *run, enum ei_need need)
+{
+	ei_plugin plugin = *run->plugin;
+	plugin.needs = need;
+	return run_check(run->session, &plugin);
+}
+
+// ---- running --------------------------------------------------------------------------------
+
+static void record_fill(
+	const struct session *session, const ei_plugin *plugin, struct run_record *record)
+{
+	*record = (struct run_record){
+		.version = EI_VERSION,
+		.plugin = plugin->name,
+		.image = image_path(session->image),
+		.image_size = image_file_size(session->image),
+		.format = image_format_name(session->image),
+		.profile = session->profile ? profile_info(session->profile).name : "",
+		.profile_how = session->profile_how,
+	};
+}
+
+static ei_error *output_prepare(const struct session *session, const struct run_wish *wish,
+	ei_arena *arena, struct output *output)
+{
+	struct run_record *record = ei_alloc(arena, sizeof *record);
+	if (!record)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	record_fill(session, wish->plugin, record);
+	EI_TRY(output_columns(arena, wish, output));
+	output->table.record = record;
+	// Volatility prints pointers without the bits that repeat bit 47.
+	bool wide =
+		session->identity.kernel.mode && session->identity.kernel.mode->pointer_size == 8;
+	output->table.address_mask = wide ? (1ull << 48) - 1 : UINT64_MAX;
+	output->progress = wish->progress;
+	output->progress_context = wish->progress_context;
+	output->filters = ei_alloc(arena, wish->filter_count * sizeof *output->filters);
+	if (!output->filters)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < wish->filter_count; i++) {
+		EI_TRY(filter_parse(arena, &output->table, wish->filters[i], &output->filters[i]));
+		output->filter_count++;
+	}
+	return NULL;
+}
+
+static void output_release(struct output *output)
+{
+	for (size_t i = 0; i < output->filter_count; i++)
+		filter_deinit(&output->filters[i]);
+}
+
+// Why the listing is not whole; NULL when it is.
+static const char *incomplete_why(const ei_run *run, const ei_error *failure)
+{
+	if (failure)
+		return ei_error_text(failure);
+	if (run->cancelled && *run->cancelled)
+		return "cancelled";
+	if (run->limit && run->rows >= run->limit)
+		return "limit";
+	return image_failure(run->session->image);
+}
+
+static void run_finish(ei_run *run, ei_error *error, struct run_result *result)
+{
+	struct output *output = run->output;
+	// What the sink said comes first: after a full disk the plugin's own error is a
+	// consequence.
+	result->failure = run->failure ? run->failure : error;
+	if (run->failure)
+		ei_error_drop(error);
+	run->failure = NULL;
+	const char *why = incomplete_why(run, result->failure);
+	result->trailer = (struct trailer){
+		.rows = run->rows,
+		.notes = run->notes,
+		.complete = !why,
+		.why = why ? why : "",
+	};
+	ei_error *end = output->sink->end(output->sink, &result->trailer);
+	if (end && !result->failure)
+		result->failure = end;
+	else
+		ei_error_drop(end);
+}
+
+static ei_error *run_rows(ei_run *run)
+{
+	const struct session *session = run->session;
+	EI_TRY(run->output->sink->begin(run->output->sink, &run->output->table));
+	for (size_t i = 0; i < session->note_count; i++)
+		ei_note(run, "%s", session->notes[i]);
+	return run->plugin->run(run);
+}
+
+ei_error *run_plugin(const struct session *session, const struct run_wish *wish,
+	struct row_sink *sink, struct run_result *result)
+{
+	EI_TRY(run_check(session, wish->plugin));
+	EI_OWNED(ei_run) run = NULL;
+	EI_TRY(run_create(session, &run));
+	struct output output = { .sink = sink };
+	ei_error *error = output_prepare(session, wish, run->arena, &output);
+	if (!error) {
+		run->plugin = wish->plugin;
+		run->options = wish->options;
+		run->limit = wish->limit;
+		run->cancelled = wish->cancelled;
+		run->output = &output;
+		run_finish(run, run_rows(run), result);
+		run->output = NULL;
+	}
+	output_release(&output);
+	return error;
+}

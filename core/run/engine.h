@@ -1,0 +1,23 @@
+// One plugin at work: what rows.c and engine.c share behind ei_run.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef RUN_ENGINE_H
+#define RUN_ENGINE_H
+
+#include "run/filter.h"
+#include "run/run.h"
+
+// What a run shows, and to whom; ei_run.output.
+struct output {
+	struct row_sink *sink;
+	struct table table;
+	struct filter *filters;
+	size_t filter_count;
+	void (*progress)(void *context, uint64_t done, uint64_t total);
+	void *progress_context;
+};
+
+// Chooses the columns that are shown. Into `arena`.
+EI_CHECKED ei_error *output_columns(
+	ei_arena *arena, const struct run_wish *wish, struct output *output);
+
+#endif

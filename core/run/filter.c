@@ -1,0 +1,115 @@
+// --filters: parsed once, asked for every row.
+// SPDX-License-Identifier: Apache-2.0
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "run/filter.h"
+
+#include "run/value_text.h"
+#include <pcre2.h>
+#include <strings.h>
+
+enum { FILTER_STEPS_MAX = 100000 };
+
+static int column_like(const struct table *table, const char *name)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (strcasestr(table->columns[i].title, name))
+			return (int)i;
+	return -1;
+}
+
+static ei_error *expression_compile(struct filter *filter)
+{
+	int code;
+	PCRE2_SIZE place;
+	filter->expression = pcre2_compile((PCRE2_SPTR)filter->pattern, PCRE2_ZERO_TERMINATED,
+		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &code, &place, NULL);
+	if (filter->expression)
+		return NULL;
+	PCRE2_UCHAR why[128];
+	pcre2_get_error_message(code, why, sizeof why);
+	return ei_fail(EI_E_USAGE, "--filters: pattern '%s', at character %zu: %s", filter->pattern,
+		(size_t)place + 1, (const char *)why);
+}
+
+ei_error *filter_parse(
+	ei_arena *arena, const struct table *table, const char *text, struct filter *out)
+{
+	struct filter filter = { .column = -1, .exclude = text[0] == '-' };
+	const char *start = text + (text[0] == '-' || text[0] == '+');
+	const char *comma = strchr(start, ',');
+	if (comma) {
+		char *name = arena_text(arena, start, (size_t)(comma - start));
+		filter.column = name ? column_like(table, name) : -1;
+		if (filter.column < 0)
+			return ei_fail(EI_E_USAGE, "--filters '%s': there is no column like '%.*s'",
+				text, (int)(comma - start), start);
+		start = comma + 1;
+	}
+	size_t length = strlen(start);
+	bool expression = length && start[length - 1] == '!';
+	filter.pattern = arena_text(arena, start, length - expression);
+	if (!filter.pattern)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	if (expression)
+		EI_TRY(expression_compile(&filter));
+	*out = filter;
+	return NULL;
+}
+
+void filter_deinit(struct filter *filter)
+{
+	if (filter->expression)
+		pcre2_code_free(filter->expression);
+	filter->expression = NULL;
+}
+
+static bool expression_found(pcre2_code *code, const char *text, size_t length)
+{
+	pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+	pcre2_match_context *context = pcre2_match_context_create(NULL);
+	bool found = false;
+	if (match && context) {
+		pcre2_set_match_limit(context, FILTER_STEPS_MAX);
+		found = pcre2_match(code, (PCRE2_SPTR)text, length, 0, 0, match, context) >= 0;
+	}
+	pcre2_match_context_free(context);
+	pcre2_match_data_free(match);
+	return found;
+}
+
+static bool cell_found(
+	const struct filter *filter, const struct table *table, size_t column, const ei_val *cells)
+{
+	const struct shown_column *shown = &table->columns[column];
+	struct text text;
+	text_init(&text, 1 << 20);
+	value_text(&text, table, shown->column, cells[shown->cell]);
+	bool found = false;
+	if (text.data)
+		found = filter->expression
+				? expression_found(filter->expression, text.data, text.length)
+				: memmem(text.data, text.length, filter->pattern,
+					  strlen(filter->pattern)) != NULL;
+	text_deinit(&text);
+	return found;
+}
+
+static bool filter_met(const struct filter *filter, const struct table *table, const ei_val *cells)
+{
+	bool found = false;
+	if (filter->column >= 0)
+		found = cell_found(filter, table, (size_t)filter->column, cells);
+	else
+		for (size_t i = 0; i < table->count && !found; i++)
+			found = cell_found(filter, table, i, cells);
+	return found != filter->exclude;
+}
+
+bool filters_pass(
+	const struct filter *filters, size_t count, const struct table *table, const ei_val *cells)
+{
+	for (size_t i = 0; i < count; i++)
+		if (filter_met(&filters[i], table, cells))
+			return true;
+	return count == 0;
+}

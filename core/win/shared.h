@@ -1,0 +1,26 @@
+// Tables that are built once per session, when first asked for, and shared by all runs.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef WIN_SHARED_H
+#define WIN_SHARED_H
+
+#include "win/session.h"
+
+enum shared_slot {
+	SHARED_KERNEL_REVERSE, // physical page -> kernel address
+	SHARED_OWNERS,         // physical page -> processes
+	SHARED_TAGS,           // pool tags found in physical memory
+	SHARED_HIVES,          // hives found in physical memory
+	SHARED_SLOTS,
+};
+
+struct shared;
+
+EI_CHECKED ei_error *shared_create(struct shared **out);
+void shared_drop(struct shared *shared); // NULL is allowed
+
+// The table in `slot`; the first caller builds it, others wait. NULL when it could not be built
+// (`build` has left a note then); it is not tried again. `drop` frees it with the session.
+const void *shared_table(
+	ei_run *run, enum shared_slot slot, void *(*build)(ei_run *run), void (*drop)(void *table));
+
+#endif
