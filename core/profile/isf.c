@@ -2,9 +2,9 @@
 // Source of truth: the JSON schemas of formats 4.0.0 to 6.2.0 and the files themselves.
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/isf.h"
+#include "profile/json_tree.h"
 
 #include <ctype.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +12,6 @@ enum { FORMAT_MAJOR_MIN = 4, FORMAT_MAJOR_MAX = 6 };
 enum { NESTING_MAX = 16 };              // "pointer to pointer to array of ..."
 enum { ANONYMOUS_DEPTH_MAX = 8 };       // anonymous structures inside each other
 enum { ANONYMOUS_MEMBERS_MAX = 65536 }; // lent by anonymous structures, in one file
-enum { VALUES_MAX = 4 << 20 };          // JSON values: about 400 MiB; kernels have 250,000
 
 // What a symbol file says of the kernel it describes.
 struct identity {
@@ -23,77 +22,56 @@ struct identity {
 
 struct isf {
 	struct flat_builder *builder;
-	const json_t *base_types, *user_types, *enums;
+	struct tree_index base_types, user_types, enums;
 	uint32_t pointer_size;
 	uint32_t lent; // members lent by anonymous structures
 };
 
-static void json_owned(json_t **json)
-{
-	json_decref(*json);
-}
-
 // ---- JSON -----------------------------------------------------------------------------------
-static const char *text_of(const json_t *object, const char *key)
+static const char *text_of(const struct tree *object, const char *key)
 {
-	const char *text = json_string_value(json_object_get(object, key));
-	return text ? text : "";
+	return tree_text(tree_get(object, key));
 }
 
 // A non-negative integer below 2^32; false when it is missing or something else.
-static bool u32_of(const json_t *object, const char *key, uint32_t *out)
+static bool u32_of(const struct tree *object, const char *key, uint32_t *out)
 {
-	const json_t *value = json_object_get(object, key);
-	if (!json_is_integer(value))
-		return false;
-	json_int_t number = json_integer_value(value);
-	if (number < 0 || number > UINT32_MAX)
+	int64_t number = 0;
+	if (!tree_integer(tree_get(object, key), &number) || number < 0 || number > UINT32_MAX)
 		return false;
 	*out = (uint32_t)number;
 	return true;
 }
 
-// jansson has no iteration over a constant object.
-static json_t *mutable(const json_t *object)
+static bool is_true(const struct tree *object, const char *key)
 {
-	return (json_t *)(uintptr_t)object;
-}
-
-#define object_foreach(object, key, value) json_object_foreach(mutable(object), key, value)
-
-// The tree takes a hundred times the room of the smallest values, so their number is bounded
-// before it is built. Commas and opening brackets in strings are counted too: an upper bound.
-static bool too_many_values(const char *json, size_t length)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < length; i++)
-		count += json[i] == ',' || json[i] == '[' || json[i] == '{';
-	return count > VALUES_MAX;
+	const struct tree *value = tree_get(object, key);
+	return value && value->kind == TREE_TRUE;
 }
 
 // ---- types ----------------------------------------------------------------------------------
 static ei_error *describe(
-	const struct isf *isf, const json_t *type, unsigned depth, struct member *out);
+	const struct isf *isf, const struct tree *type, unsigned depth, struct member *out);
 
-static ei_error *describe_base(const struct isf *isf, const json_t *type, struct member *out)
+static ei_error *describe_base(const struct isf *isf, const struct tree *type, struct member *out)
 {
 	const char *name = text_of(type, "name");
-	const json_t *base = json_object_get(isf->base_types, name);
+	const struct tree *base = tree_index_get(&isf->base_types, name);
 	if (!u32_of(base, "size", &out->size))
 		return ei_fail(EI_E_FORMAT, "base type '%s' is not defined", name);
 	out->target = name;
 	out->kind = MEMBER_UINT;
 	if (!strcmp(text_of(base, "kind"), "float"))
 		out->kind = MEMBER_FLOAT;
-	else if (json_is_true(json_object_get(base, "signed")))
+	else if (is_true(base, "signed"))
 		out->kind = MEMBER_INT;
 	return NULL;
 }
 
-static ei_error *describe_enum(const struct isf *isf, const json_t *type, struct member *out)
+static ei_error *describe_enum(const struct isf *isf, const struct tree *type, struct member *out)
 {
 	const char *name = text_of(type, "name");
-	if (!u32_of(json_object_get(isf->enums, name), "size", &out->size))
+	if (!u32_of(tree_index_get(&isf->enums, name), "size", &out->size))
 		return ei_fail(EI_E_FORMAT, "enumeration '%s' is not defined", name);
 	out->target = name;
 	out->kind = MEMBER_UINT;
@@ -101,18 +79,18 @@ static ei_error *describe_enum(const struct isf *isf, const json_t *type, struct
 }
 
 // A structure that is only declared has size 0.
-static ei_error *describe_struct(const struct isf *isf, const json_t *type, struct member *out)
+static ei_error *describe_struct(const struct isf *isf, const struct tree *type, struct member *out)
 {
 	out->target = text_of(type, "name");
 	out->kind = MEMBER_STRUCT;
 	out->size = 0;
-	const json_t *definition = json_object_get(isf->user_types, out->target);
+	const struct tree *definition = tree_index_get(&isf->user_types, out->target);
 	if (definition && !u32_of(definition, "size", &out->size))
 		return ei_fail(EI_E_FORMAT, "type '%s' has no size", out->target);
 	return NULL;
 }
 
-static const char *pointed_at(const json_t *subtype)
+static const char *pointed_at(const struct tree *subtype)
 {
 	static const char *const nameless[] = { "", "function", "array", "bitfield" };
 	const char *kind = text_of(subtype, "kind");
@@ -125,22 +103,23 @@ static const char *pointed_at(const json_t *subtype)
 	return strcmp(name, "void") ? name : "";
 }
 
-static ei_error *describe_pointer(const struct isf *isf, const json_t *type, struct member *out)
+static ei_error *describe_pointer(
+	const struct isf *isf, const struct tree *type, struct member *out)
 {
 	const char *base = text_of(type, "base");
 	out->kind = MEMBER_POINTER;
 	out->size = isf->pointer_size;
-	out->target = pointed_at(json_object_get(type, "subtype"));
-	if (*base && !u32_of(json_object_get(isf->base_types, base), "size", &out->size))
+	out->target = pointed_at(tree_get(type, "subtype"));
+	if (*base && !u32_of(tree_index_get(&isf->base_types, base), "size", &out->size))
 		return ei_fail(EI_E_FORMAT, "base type '%s' is not defined", base);
 	return NULL;
 }
 
 static ei_error *describe_bits(
-	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+	const struct isf *isf, const struct tree *type, unsigned depth, struct member *out)
 {
 	struct member whole = { 0 };
-	EI_TRY(describe(isf, json_object_get(type, "type"), depth + 1, &whole));
+	EI_TRY(describe(isf, tree_get(type, "type"), depth + 1, &whole));
 	if (!u32_of(type, "bit_position", &out->bit) || !u32_of(type, "bit_length", &out->width))
 		return ei_fail(EI_E_FORMAT, "bit field has no bit_position or no bit_length");
 	if (whole.size > 8 || !out->width || !span_inside(out->bit, out->width, whole.size * 8))
@@ -154,20 +133,21 @@ static ei_error *describe_bits(
 
 // A negative count is the array's size in bytes: files converted from Volatility 2's layouts have
 // it for arrays of enumerations (XP's PCI_POWER_STATE.SystemStateMapping, -28).
-static bool array_count(const json_t *type, uint32_t element_size, uint32_t *out)
+static bool array_count(const struct tree *type, uint32_t element_size, uint32_t *out)
 {
-	json_int_t count = json_integer_value(json_object_get(type, "count"));
-	if (count >= 0 || count < INT32_MIN || !element_size)
+	int64_t count = 0;
+	if (!tree_integer(tree_get(type, "count"), &count) || count >= 0 || count < INT32_MIN ||
+		!element_size)
 		return u32_of(type, "count", out);
 	*out = (uint32_t)-count / element_size;
 	return true;
 }
 
 static ei_error *describe_array(
-	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+	const struct isf *isf, const struct tree *type, unsigned depth, struct member *out)
 {
 	struct member element = { 0 };
-	EI_TRY(describe(isf, json_object_get(type, "subtype"), depth + 1, &element));
+	EI_TRY(describe(isf, tree_get(type, "subtype"), depth + 1, &element));
 	if (!array_count(type, element.size, &out->count))
 		return ei_fail(EI_E_FORMAT, "array has no sound count");
 	uint64_t size = (uint64_t)element.size * out->count;
@@ -182,7 +162,7 @@ static ei_error *describe_array(
 	return NULL;
 }
 
-static ei_error *describe_function(const json_t *type, struct member *out)
+static ei_error *describe_function(const struct tree *type, struct member *out)
 {
 	(void)type;
 	out->kind = MEMBER_STRUCT;
@@ -192,7 +172,7 @@ static ei_error *describe_function(const json_t *type, struct member *out)
 
 // Kind, size and target of `type`; `out` is zero before.
 static ei_error *describe(
-	const struct isf *isf, const json_t *type, unsigned depth, struct member *out)
+	const struct isf *isf, const struct tree *type, unsigned depth, struct member *out)
 {
 	const char *kind = text_of(type, "kind");
 	if (depth > NESTING_MAX)
@@ -215,104 +195,96 @@ static ei_error *describe(
 }
 
 static ei_error *read_members(
-	struct isf *isf, const json_t *type, uint32_t base_offset, unsigned depth);
+	struct isf *isf, const struct tree *type, uint32_t base_offset, unsigned depth);
 
 // An anonymous structure lends its members to its owner.
 static ei_error *lend_members(struct isf *isf, const struct member *member, unsigned depth)
 {
-	const json_t *type = json_object_get(isf->user_types, member->target);
+	const struct tree *type = tree_index_get(&isf->user_types, member->target);
 	if (depth >= ANONYMOUS_DEPTH_MAX)
 		return ei_fail(EI_E_LIMIT, "anonymous structures are nested more than %d deep",
 			ANONYMOUS_DEPTH_MAX);
-	isf->lent += (uint32_t)json_object_size(json_object_get(type, "fields"));
+	isf->lent += tree_count(tree_get(type, "fields"));
 	if (isf->lent > ANONYMOUS_MEMBERS_MAX)
 		return ei_fail(EI_E_LIMIT, "anonymous structures have more than %d members",
 			ANONYMOUS_MEMBERS_MAX);
 	return read_members(isf, type, member->offset, depth + 1);
 }
 
-static ei_error *read_member(struct isf *isf, const char *name, const json_t *field,
+static ei_error *read_member(struct isf *isf, const char *name, const struct tree *field,
 	uint32_t base_offset, unsigned depth)
 {
 	struct member member = { 0 };
 	if (!u32_of(field, "offset", &member.offset) || member.offset > INT32_MAX)
 		return ei_fail(EI_E_FORMAT, "member '%s' has no sound offset", name);
-	EI_TRY_IN(describe(isf, json_object_get(field, "type"), 0, &member), "member '%s'", name);
+	EI_TRY_IN(describe(isf, tree_get(field, "type"), 0, &member), "member '%s'", name);
 	if (member.offset > INT32_MAX - base_offset)
 		return ei_fail(EI_E_FORMAT, "member '%s' has no sound offset", name);
 	member.offset += base_offset;
 	flat_add_member(isf->builder, name, &member);
-	if (member.kind == MEMBER_STRUCT && json_is_true(json_object_get(field, "anonymous")))
+	if (member.kind == MEMBER_STRUCT && is_true(field, "anonymous"))
 		EI_TRY_IN(lend_members(isf, &member, depth), "member '%s'", name);
 	return NULL;
 }
 
 static ei_error *read_members(
-	struct isf *isf, const json_t *type, uint32_t base_offset, unsigned depth)
+	struct isf *isf, const struct tree *type, uint32_t base_offset, unsigned depth)
 {
-	const char *name;
-	json_t *field;
-	const json_t *fields = json_object_get(type, "fields");
-	object_foreach(fields, name, field)
-		EI_TRY(read_member(isf, name, field, base_offset, depth));
+	const struct tree *fields = tree_get(type, "fields");
+	for (struct tree_member m = tree_first(fields); m.key; m = tree_next(m))
+		EI_TRY(read_member(isf, m.key, m.value, base_offset, depth));
 	return NULL;
 }
 
-static ei_error *read_types(struct isf *isf)
+static ei_error *read_types(struct isf *isf, const struct tree *types)
 {
-	const char *name;
-	json_t *type;
-	object_foreach(isf->user_types, name, type)
-	{
+	for (struct tree_member m = tree_first(types); m.key; m = tree_next(m)) {
 		uint32_t size = 0;
-		if (!u32_of(type, "size", &size))
-			return ei_fail(EI_E_FORMAT, "type '%s' has no size", name);
-		flat_add_type(isf->builder, name, size);
-		EI_TRY_IN(read_members(isf, type, 0, 0), "type '%s'", name);
+		if (!u32_of(m.value, "size", &size))
+			return ei_fail(EI_E_FORMAT, "type '%s' has no size", m.key);
+		flat_add_type(isf->builder, m.key, size);
+		EI_TRY_IN(read_members(isf, m.value, 0, 0), "type '%s'", m.key);
 	}
 	return NULL;
 }
 
 // ---- enumerations and symbols ---------------------------------------------------------------
-static ei_error *read_enums(struct isf *isf)
+// Layouts converted from Volatility 2's have characters for some negative values: such a constant
+// is not known, the rest of the file is.
+static void read_constants(struct isf *isf, const struct tree *constants)
 {
-	const char *name, *constant;
-	json_t *enumeration, *value;
-	object_foreach(isf->enums, name, enumeration)
-	{
+	for (struct tree_member m = tree_first(constants); m.key; m = tree_next(m)) {
+		int64_t value = 0;
+		if (tree_integer(m.value, &value))
+			flat_add_constant(isf->builder, m.key, value);
+	}
+}
+
+static ei_error *read_enums(struct isf *isf, const struct tree *enums)
+{
+	for (struct tree_member m = tree_first(enums); m.key; m = tree_next(m)) {
 		uint32_t size = 0;
-		if (!u32_of(enumeration, "size", &size))
-			return ei_fail(EI_E_FORMAT, "enumeration '%s' has no size", name);
-		flat_add_enum(isf->builder, name, size);
-		const json_t *constants = json_object_get(enumeration, "constants");
-		object_foreach(constants, constant, value)
-		{
-			// Layouts converted from Volatility 2's have characters for some negative
-			// values: such a constant is not known, the rest of the file is.
-			if (!json_is_integer(value))
-				continue;
-			flat_add_constant(isf->builder, constant, json_integer_value(value));
-		}
+		if (!u32_of(m.value, "size", &size))
+			return ei_fail(EI_E_FORMAT, "enumeration '%s' has no size", m.key);
+		flat_add_enum(isf->builder, m.key, size);
+		read_constants(isf, tree_get(m.value, "constants"));
 	}
 	return NULL;
 }
 
-static ei_error *read_symbols(struct isf *isf, const json_t *symbols)
+static ei_error *read_symbols(struct isf *isf, const struct tree *symbols)
 {
-	const char *name;
-	json_t *symbol;
-	object_foreach(symbols, name, symbol)
-	{
-		const json_t *address = json_object_get(symbol, "address");
-		if (!json_is_integer(address) || json_integer_value(address) < 0)
-			return ei_fail(EI_E_FORMAT, "symbol '%s' has no address", name);
-		flat_add_symbol(isf->builder, name, (uint64_t)json_integer_value(address));
+	for (struct tree_member m = tree_first(symbols); m.key; m = tree_next(m)) {
+		int64_t address = 0;
+		if (!tree_integer(tree_get(m.value, "address"), &address) || address < 0)
+			return ei_fail(EI_E_FORMAT, "symbol '%s' has no address", m.key);
+		flat_add_symbol(isf->builder, m.key, (uint64_t)address);
 	}
 	return NULL;
 }
 
 // ---- what it describes ----------------------------------------------------------------------
-static ei_error *check_format(const json_t *metadata)
+static ei_error *check_format(const struct tree *metadata)
 {
 	const char *format = text_of(metadata, "format");
 	if (!*format)
@@ -324,7 +296,7 @@ static ei_error *check_format(const json_t *metadata)
 	return NULL;
 }
 
-static ei_error *read_guid(const json_t *pdb, struct identity *out)
+static ei_error *read_guid(const struct tree *pdb, struct identity *out)
 {
 	const char *guid = text_of(pdb, "GUID");
 	if (strlen(guid) != 32 || strspn(guid, "0123456789abcdefABCDEF") != 32)
@@ -337,7 +309,7 @@ static ei_error *read_guid(const json_t *pdb, struct identity *out)
 	return NULL;
 }
 
-static void read_version(const json_t *pe, struct identity *out)
+static void read_version(const struct tree *pe, struct identity *out)
 {
 	static const char *const parts[] = { "major", "minor", "revision", "build" };
 	uint32_t number[ARRAY_LENGTH(parts)] = { 0 };
@@ -348,7 +320,7 @@ static void read_version(const json_t *pe, struct identity *out)
 		number[3]);
 }
 
-static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uint32_t *out)
+static ei_error *read_pointer_size(const struct isf *isf, const struct tree *pdb, uint32_t *out)
 {
 	static const struct {
 		uint32_t machine, size;
@@ -358,7 +330,7 @@ static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uin
 	for (size_t i = 0; i < ARRAY_LENGTH(machines); i++)
 		if (machines[i].machine == machine)
 			size = machines[i].size;
-	if (!size && !u32_of(json_object_get(isf->base_types, "pointer"), "size", &size))
+	if (!size && !u32_of(tree_index_get(&isf->base_types, "pointer"), "size", &size))
 		return ei_fail(EI_E_FORMAT,
 			"it has neither a known machine_type nor a base type 'pointer'");
 	if (size != 4 && size != 8)
@@ -367,14 +339,15 @@ static ei_error *read_pointer_size(const struct isf *isf, const json_t *pdb, uin
 	return NULL;
 }
 
-static ei_error *read_identity(const struct isf *isf, const json_t *metadata, struct identity *out)
+static ei_error *read_identity(
+	const struct isf *isf, const struct tree *metadata, struct identity *out)
 {
-	const json_t *windows = json_object_get(metadata, "windows");
-	const json_t *pdb = json_object_get(windows, "pdb");
+	const struct tree *windows = tree_get(metadata, "windows");
+	const struct tree *pdb = tree_get(windows, "pdb");
 	EI_TRY(check_format(metadata));
 	if (pdb)
 		EI_TRY(read_guid(pdb, out));
-	read_version(json_object_get(windows, "pe"), out);
+	read_version(tree_get(windows, "pe"), out);
 	return read_pointer_size(isf, pdb, &out->pointer_size);
 }
 
@@ -393,30 +366,33 @@ static void add_build(struct isf *isf, const struct identity *id, uint32_t layou
 				     });
 }
 
-ei_error *isf_read(
-	struct flat_builder *builder, const char *json, size_t length, enum isf_part part)
+static ei_error *read_root(struct isf *isf, const struct tree *root, enum isf_part part)
 {
-	if (too_many_values(json, length))
-		return ei_fail(EI_E_LIMIT, "it has more than %d values", VALUES_MAX);
-	json_error_t place;
-	__attribute__((cleanup(json_owned))) json_t *root = json_loadb(json, length, 0, &place);
-	if (!root)
-		return ei_fail(EI_E_FORMAT, "line %d, column %d: %s", place.line, place.column,
-			place.text);
-	struct isf isf = {
-		.builder = builder,
-		.base_types = json_object_get(root, "base_types"),
-		.user_types = json_object_get(root, "user_types"),
-		.enums = json_object_get(root, "enums"),
-	};
+	const struct tree *types = tree_get(root, "user_types"), *enums = tree_get(root, "enums");
 	struct identity id = { 0 };
-	EI_TRY(read_identity(&isf, json_object_get(root, "metadata"), &id));
-	isf.pointer_size = id.pointer_size;
-	uint32_t layout = flat_add_layout(builder, id.pointer_size);
-	EI_TRY(read_types(&isf));
-	EI_TRY(read_enums(&isf));
+	EI_TRY(tree_index_init(&isf->base_types, tree_get(root, "base_types")));
+	EI_TRY(tree_index_init(&isf->user_types, types));
+	EI_TRY(tree_index_init(&isf->enums, enums));
+	EI_TRY(read_identity(isf, tree_get(root, "metadata"), &id));
+	isf->pointer_size = id.pointer_size;
+	uint32_t layout = flat_add_layout(isf->builder, id.pointer_size);
+	EI_TRY(read_types(isf, types));
+	EI_TRY(read_enums(isf, enums));
 	if (part == ISF_LAYOUT)
 		return NULL;
-	add_build(&isf, &id, layout);
-	return read_symbols(&isf, json_object_get(root, "symbols"));
+	add_build(isf, &id, layout);
+	return read_symbols(isf, tree_get(root, "symbols"));
+}
+
+ei_error *isf_read(struct flat_builder *builder, char *json, size_t length, enum isf_part part)
+{
+	struct isf isf = { .builder = builder };
+	struct tree *root = NULL;
+	EI_TRY(tree_parse(json, length, &root));
+	ei_error *error = read_root(&isf, root, part);
+	tree_index_deinit(&isf.base_types);
+	tree_index_deinit(&isf.user_types);
+	tree_index_deinit(&isf.enums);
+	free(root);
+	return error;
 }

@@ -19,15 +19,16 @@ void bytes_deinit(struct bytes *bytes);
 // The whole of a regular file. EI_E_IO; EI_E_LIMIT above `max` bytes.
 EI_CHECKED ei_error *file_read(const char *path, size_t max, struct bytes *out);
 
-// Unpacks xz or gzip, by signature; anything else is copied. EI_E_FORMAT when the packed data is
-// damaged or cut; EI_E_LIMIT above ISF_MAX.
+// Unpacks xz or gzip, by signature; anything else is copied. A NUL follows the bytes. EI_E_FORMAT
+// when the packed data is damaged or cut; EI_E_LIMIT above ISF_MAX.
 EI_CHECKED ei_error *bytes_unpack(const void *packed, size_t size_bytes, struct bytes *out);
 
 enum isf_part { ISF_WHOLE, ISF_LAYOUT };
 
 // Adds the layout of a JSON symbol file to `builder`, and with ISF_WHOLE a build with its symbols,
-// named "PDB/GUID-AGE". EI_E_FORMAT names the place.
+// named "PDB/GUID-AGE". `json` is clobbered, and ends with a NUL at `json[length]`. EI_E_FORMAT
+// names the place.
 EI_CHECKED ei_error *isf_read(
-	struct flat_builder *builder, const char *json, size_t length, enum isf_part part);
+	struct flat_builder *builder, char *json, size_t length, enum isf_part part);
 
 #endif

@@ -76,7 +76,7 @@ static ei_error *parse(const void *isf, size_t size_bytes, const char *name, str
 	EI_OWNED(flat_builder) builder = NULL;
 	EI_TRY(flat_builder_create(&builder));
 	EI_TRY(bytes_unpack(isf, size_bytes, &json));
-	EI_TRY(isf_read(builder, (const char *)json.data, json.size, ISF_WHOLE));
+	EI_TRY(isf_read(builder, (char *)json.data, json.size, ISF_WHOLE));
 	bytes_deinit(&json);
 	EI_TRY(flat_builder_finish(builder, (void **)&block.data, &block.size));
 	return profile_from_block(&block, name, out);

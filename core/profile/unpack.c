@@ -74,6 +74,18 @@ static ei_error *bytes_grow(struct bytes *bytes)
 	return NULL;
 }
 
+// Hands out the `used` bytes of `room` and a NUL behind them.
+static ei_error *bytes_finish(struct bytes *room, size_t used, struct bytes *out)
+{
+	uint8_t *data = realloc(room->data, used + 1);
+	if (!data)
+		return ei_fail(EI_E_NOMEM, "unpacking");
+	data[used] = 0;
+	*out = (struct bytes){ data, used };
+	*room = (struct bytes){ 0 };
+	return NULL;
+}
+
 static ei_error *lzma_failed(lzma_ret status)
 {
 	if (status == LZMA_MEM_ERROR)
@@ -112,9 +124,7 @@ static ei_error *unpack_xz(const void *packed, size_t size_bytes, struct bytes *
 	size_t used = (size_t)stream.total_out;
 	lzma_end(&stream);
 	EI_TRY(error);
-	*out = (struct bytes){ room.data, used };
-	room.data = NULL;
-	return NULL;
+	return bytes_finish(&room, used, out);
 }
 
 static ei_error *zlib_run(z_stream *stream, struct bytes *room)
@@ -145,9 +155,7 @@ static ei_error *unpack_gzip(const void *packed, size_t size_bytes, struct bytes
 	size_t used = stream.total_out;
 	inflateEnd(&stream);
 	EI_TRY(error);
-	*out = (struct bytes){ room.data, used };
-	room.data = NULL;
-	return NULL;
+	return bytes_finish(&room, used, out);
 }
 
 static ei_error *copy_plain(const void *plain, size_t size_bytes, struct bytes *out)
@@ -157,6 +165,7 @@ static ei_error *copy_plain(const void *plain, size_t size_bytes, struct bytes *
 		return ei_fail(EI_E_NOMEM, "unpacking");
 	if (size_bytes)
 		memcpy(data, plain, size_bytes);
+	data[size_bytes] = 0;
 	*out = (struct bytes){ data, size_bytes };
 	return NULL;
 }
