@@ -9,7 +9,7 @@ enum { BASE, SIZE, NAME, UNLOADED, TIMESTAMP, CHECKSUM, COLUMNS };
 static const ei_column columns[COLUMNS] = {
 	[BASE]      = { "base",      EI_ADDR, .doc = "where the driver is loaded" },
 	[SIZE]      = { "size",      EI_HEX,  .doc = "size of its image in memory" },
-	[NAME]      = { "name",      EI_STR,  .doc = "file name; of unloaded drivers the first 12 characters" },
+	[NAME]      = { "name",      EI_STR,  .doc = "path; of unloaded drivers 12 characters of the file name" },
 	[UNLOADED]  = { "unloaded",  EI_BOOL, .doc = "unloaded before the crash" },
 	[TIMESTAMP] = { "timestamp", EI_HEX,  .doc = "time stamp of the PE header: a time, or a hash of the build" },
 	[CHECKSUM]  = { "checksum",  EI_HEX,  .doc = "check sum of the PE header" },

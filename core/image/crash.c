@@ -77,13 +77,20 @@ static void load_slots(
 struct type_row {
 	const char *name;   // with the number, what Volatility's crashinfo shows
 	const char *suffix; // of the format's name
-	crash_reader *read; // NULL: holds nothing
+	crash_reader *read; // NULL: nobody knows how
 };
+
+static ei_error *read_nothing(
+	struct image *image, const struct crash_shape *shape, struct crash_header *header)
+{
+	(void)image, (void)shape, (void)header;
+	return NULL;
+}
 
 static const struct type_row types[] = {
 	[DUMP_FULL] = { "Full Dump", "", crash_read_runs },
 	[DUMP_KERNEL] = { "Kernel Dump", "-kernel", crash_read_bitmap },
-	[DUMP_HEADER] = { "Header Dump", "-header", NULL },
+	[DUMP_HEADER] = { "Header Dump", "-header", read_nothing },
 	[DUMP_TRIAGE] = { "Triage Dump", "-triage", crash_read_triage },
 	[DUMP_BITMAP_FULL] = { "Bitmap Dump", "-bitmap", crash_read_bitmap },
 	[DUMP_BITMAP_KERNEL] = { "Bitmap Kernel Dump", "-active", crash_read_bitmap },
@@ -162,9 +169,8 @@ static ei_error *read_by_type(
 		"Windows crash dump, %d-bit, %s (type %u)", shape->wide ? 64 : 32, type->name,
 		header->facts.type);
 	if (!type->read)
-		return ei_fail(EI_E_FORMAT,
-			"'%s' is a crash dump of type %u, which holds no memory", image->path,
-			header->facts.type);
+		return ei_fail(EI_E_FORMAT, "'%s' is a crash dump of type %u, want 1 to 10",
+			image->path, header->facts.type);
 	return type->read(image, shape, header);
 }
 

@@ -112,6 +112,9 @@ static ei_error *fill_image(struct image *image, const char *format_name)
 	image_settle_runs(image);
 	if (!image->run_count && !image->crash)
 		return ei_fail(EI_E_FORMAT, "'%s' holds no memory", image->path);
+	// A crash dump's header is worth reading by itself.
+	if (!image->run_count && !image->block_count)
+		image_complain(image, "the dump holds no memory, only its header");
 	return NULL;
 }
 

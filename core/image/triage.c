@@ -58,7 +58,16 @@ static const struct triage_shape shape_32 = {
 	.unloaded_name = 8,
 };
 
-enum { HEAD_UNLOADED = 0x18, HEAD_DRIVERS = 0x30, HEAD_DRIVER_COUNT = 0x34 };
+// The same place in both heads; offsets are from the start of the file.
+enum {
+	HEAD_VALID = 0x08, // offset of the mark that is written last
+	HEAD_UNLOADED = 0x18,
+	HEAD_STACK = 0x28,
+	HEAD_STACK_BYTES = 0x2c,
+	HEAD_DRIVERS = 0x30,
+	HEAD_DRIVER_COUNT = 0x34,
+	HEAD_STACK_VA = 0x48,
+};
 
 struct triage {
 	struct image *image;
@@ -258,18 +267,35 @@ static ei_error *read_memory(struct triage *triage)
 	const uint8_t *page = head + triage->shape->data_page;
 	unsigned word = triage->wide ? 8 : 4;
 	uint64_t count = MIN(load_u32(debugger + 12), (uint32_t)BLOCK_CAP);
-	triage->blocks = calloc(count + 2, sizeof *triage->blocks);
+	triage->blocks = calloc(count + 3, sizeof *triage->blocks);
 	if (!triage->blocks)
 		return ei_fail(EI_E_NOMEM, "no memory for %" PRIu64 " blocks", count);
 	if (load_u32(debugger))
 		add_block(triage, triage->header->facts.kdbg, load_u32(debugger),
 			load_u32(debugger + 4));
+	if (load_u32(head + HEAD_STACK))
+		add_block(triage, load_word(triage, head + HEAD_STACK_VA),
+			load_u32(head + HEAD_STACK), load_u32(head + HEAD_STACK_BYTES));
 	if (load_u32(page + word))
 		add_block(triage, load_word(triage, page), load_u32(page + word),
 			load_u32(page + word + 4));
 	ei_error *error = read_blocks(triage);
 	settle_blocks(triage);
 	return error;
+}
+
+static ei_error *check_mark(const struct triage *triage)
+{
+	uint8_t mark[4] = { 0 };
+	uint32_t offset = load_u32(triage->head + HEAD_VALID);
+	if (inside(triage, offset, sizeof mark))
+		EI_TRY(image_file_read(triage->image, offset, mark, sizeof mark));
+	if (memcmp(mark, "TRGD", 4) != 0)
+		image_complain(triage->image,
+			"the mark that ends a triage dump is missing at 0x%x: it was cut short, or "
+			"never finished",
+			offset);
+	return NULL;
 }
 
 ei_error *crash_read_triage(
@@ -285,7 +311,11 @@ ei_error *crash_read_triage(
 	EI_TRY_IN(
 		image_file_read(image, shape->header_bytes, triage.head, triage.shape->head_bytes),
 		"reading the triage dump's header");
+	EI_TRY(check_mark(&triage));
 	EI_TRY(read_drivers(&triage));
+	// The list is in load order, and nothing is loaded before the kernel.
+	if (header->facts.driver_count)
+		image->hints.kernel_base = header->drivers[0].base;
 	EI_TRY(read_unloaded(&triage));
 	return read_memory(&triage);
 }
