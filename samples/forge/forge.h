@@ -93,6 +93,7 @@ struct forge {
 	uint64_t size_bytes;
 	uint64_t random;
 	FILE *truth;
+	bool unlisted;   // rows are about a process that no list has
 	ei_error *error; // sticky
 
 	// What Windows it is.
@@ -297,7 +298,8 @@ ei_error *dump_write(struct forge *f, const char *format, const char *path);
 // ------------------------------------------------------------
 ei_error *scenario_load(struct forge *f);
 ei_error *scenario_populate(struct forge *f); // once the build is known
-void population_add_desktop(struct forge *f, json_t *scenario);
+// The default machine, in front of what the scenario lists; not `desktop`: the core of it only.
+void population_add(struct forge *f, json_t *scenario, bool desktop);
 // One row of the truth file; `format` and arguments as json_pack's.
 void truth_row(struct forge *f, const char *plugin, const char *format, ...);
 json_t *truth_time(uint64_t filetime); // ISO text or null

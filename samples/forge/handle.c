@@ -170,8 +170,10 @@ void handle_create_all(struct forge *f)
 	json_array_foreach(json_object_get(f->scenario, "processes"), i, description)
 	{
 		if (!p)
-			return;
+			break;
+		f->unlisted = p->unlinked;
 		process_write_handles(f, p, json_object_get(description, "handles"));
 		p = p->next;
 	}
+	f->unlisted = false;
 }

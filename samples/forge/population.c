@@ -7,6 +7,7 @@ struct population {
 	struct forge *f;
 	json_t *scenario;
 	const char *user, *computer;
+	size_t process_limit, driver_limit;
 	uint64_t pids[128];
 };
 
@@ -53,6 +54,18 @@ static void add_dlls(json_t *process, uint32_t sets, bool old)
 			json_array_append_new(dlls, json_string(d->name));
 	}
 	json_object_set_new(process, "dlls", dlls);
+}
+
+static void add_handles(json_t *process)
+{
+	json_t *handles = json_pack("[{s:s,s:s},{s:s},{s:s,s:s},{s:s,s:s}]", "type", "File", "name",
+		"\\Windows\\System32", "type", "Event", "type", "Key", "name",
+		"MACHINE\\SYSTEM\\ControlSet001\\Control\\Session Manager", "type", "Mutant",
+		"name", "");
+	json_object_set_new(json_array_get(handles, 3), "name",
+		json_sprintf("SM0:%llu:304:WilStaging_02",
+			(unsigned long long)scenario_number(process, "pid", 0)));
+	json_object_set_new(process, "handles", handles);
 }
 
 // "%U" stands for the user's name.
@@ -114,6 +127,7 @@ static void add_process(struct population *p, size_t i, uint64_t order)
 	if (!d->minimal) {
 		add_dlls(process, d->dlls, f->build < 7600);
 		add_environment(p, process, d->session == 1 && d->dlls & DLL_GUI);
+		add_handles(process);
 	}
 	json_array_append_new(json_object_get(p->scenario, "processes"), process);
 }
@@ -121,7 +135,7 @@ static void add_process(struct population *p, size_t i, uint64_t order)
 static void add_processes(struct population *p)
 {
 	uint64_t next = 250, order = 1;
-	for (size_t i = 0; desktop_processes[i].name && i < ARRAY_LENGTH(p->pids); i++) {
+	for (size_t i = 0; desktop_processes[i].name && i < p->process_limit; i++) {
 		if (!process_wanted(p->f, &desktop_processes[i]))
 			continue;
 		p->pids[i] = process_pid(p, i, &next) & ~3ULL;
@@ -131,7 +145,7 @@ static void add_processes(struct population *p)
 
 static void add_drivers(struct population *p)
 {
-	for (size_t i = 0; desktop_drivers[i]; i++)
+	for (size_t i = 0; desktop_drivers[i] && i < p->driver_limit; i++)
 		json_array_append_new(json_object_get(p->scenario, "drivers"),
 			json_pack("{s:s}", "name", desktop_drivers[i]));
 }
@@ -213,11 +227,76 @@ static void add_hives(struct population *p)
 	json_object_set_new(p->scenario, "hives", hives);
 }
 
-// The defaults come first, what the scenario adds comes behind them.
-static void prepend(json_t *scenario, const char *key, json_t *own)
+// ---- what the scenario adds
+// ------------------------------------------------------------------------
+static json_t *find_process(json_t *processes, const char *name)
 {
-	json_array_extend(json_object_get(scenario, key), own);
-	json_decref(own);
+	size_t i;
+	json_t *process;
+	json_array_foreach(processes, i, process)
+	{
+		if (strcmp(scenario_text(process, "name", ""), name) == 0)
+			return process;
+	}
+	return NULL;
+}
+
+// {"extend": "explorer.exe", …}: lists grow, objects merge, the rest is replaced.
+static void extend_process(struct forge *f, json_t *process, const json_t *with)
+{
+	const char *key;
+	json_t *value;
+	if (!process) {
+		forge_fail(f, EI_E_FORMAT, "no process '%s' to extend",
+			scenario_text(with, "extend", ""));
+		return;
+	}
+	json_object_foreach((json_t *)with, key, value)
+	{
+		json_t *own = json_object_get(process, key);
+		if (strcmp(key, "extend") == 0)
+			continue;
+		if (json_is_array(own) && json_is_array(value))
+			json_array_extend(own, value);
+		else if (json_is_object(own) && json_is_object(value))
+			json_object_update(own, value);
+		else
+			json_object_set(process, key, value);
+	}
+}
+
+// A process of its own runs in the session of the desktop, with what every program has.
+static void complete_process(struct population *p, json_t *process)
+{
+	bool old = p->f->build < 7600;
+	if (scenario_flag(process, "minimal"))
+		return;
+	if (!json_object_get(process, "session"))
+		json_object_set_new(process, "session", json_integer(p->f->build < 6000 ? 0 : 1));
+	json_t *dlls = json_incref(json_object_get(process, "dlls"));
+	add_dlls(process, DLL_NATIVE | DLL_BASE, old);
+	if (dlls)
+		json_array_extend(json_object_get(process, "dlls"), dlls);
+	json_decref(dlls);
+	if (!json_object_get(process, "environment"))
+		add_environment(p, process, true);
+}
+
+static void merge_processes(struct population *p, json_t *own)
+{
+	json_t *processes = json_object_get(p->scenario, "processes");
+	size_t i;
+	json_t *process;
+	json_array_foreach(own, i, process)
+	{
+		const char *name = scenario_text(process, "extend", NULL);
+		if (name) {
+			extend_process(p->f, find_process(processes, name), process);
+			continue;
+		}
+		complete_process(p, process);
+		json_array_append(processes, process);
+	}
 }
 
 static json_t *take_array(json_t *scenario, const char *key)
@@ -227,21 +306,23 @@ static json_t *take_array(json_t *scenario, const char *key)
 	return own;
 }
 
-void population_add_desktop(struct forge *f, json_t *scenario)
+void population_add(struct forge *f, json_t *scenario, bool desktop)
 {
 	struct population p = {
 		.f = f,
 		.scenario = scenario,
 		.user = scenario_text(scenario, "user", "m.okafor"),
 		.computer = scenario_text(scenario, "computer", "DESKTOP-7K2Q9LM"),
+		.process_limit = desktop ? ARRAY_LENGTH(p.pids) : 18,
+		.driver_limit = desktop ? SIZE_MAX : 12,
 	};
 	json_t *processes = take_array(scenario, "processes");
 	json_t *drivers = take_array(scenario, "drivers");
 	add_processes(&p);
 	add_drivers(&p);
 	add_hives(&p);
-	if (processes)
-		prepend(scenario, "processes", processes);
-	if (drivers)
-		prepend(scenario, "drivers", drivers);
+	merge_processes(&p, processes);
+	json_array_extend(json_object_get(scenario, "drivers"), drivers);
+	json_decref(processes);
+	json_decref(drivers);
 }

@@ -135,15 +135,17 @@ static void truth_process(struct forge *f, struct process *p, const json_t *desc
 	if (profile_member(f->profile, "_EPROCESS", "ImageFileName", &m) && m.size < 16)
 		snprintf(name, sizeof name, "%.*s", (int)m.size - 1, p->name);
 	uint64_t physical = paging_physical(f, &f->kernel, p->object.va);
+	size_t handles = p->exited ? 0 : json_array_size(json_object_get(description, "handles"));
 	for (int scan = p->unlinked; scan < 2; scan++)
 		truth_row(f, scan ? "psscan" : "pslist",
-			"{s:I, s:I, s:s, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I}", "pid",
+			"{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I}", "pid",
 			(json_int_t)p->pid, "ppid", (json_int_t)p->ppid, "name", name, "offset",
 			(json_int_t)p->object.va, "physical", (json_int_t)physical, "threads",
 			(json_int_t)(p->exited ? 0 : scenario_number(description, "threads", 1)),
-			"session", session < 0 ? json_null() : json_integer(session), "wow64",
-			p->wow64, "created", truth_time(p->created), "exited",
-			truth_time(p->exited), "dtb", (json_int_t)p->space.dtb);
+			"handles", (json_int_t)handles, "session",
+			session < 0 ? json_null() : json_integer(session), "wow64", p->wow64,
+			"created", truth_time(p->created), "exited", truth_time(p->exited), "dtb",
+			(json_int_t)p->space.dtb);
 }
 
 static struct process *process_describe(struct forge *f, const json_t *description, uint64_t *pid)
@@ -156,6 +158,9 @@ static struct process *process_describe(struct forge *f, const json_t *descripti
 	if (!p->pid)
 		p->pid = next_id(f, pid);
 	p->ppid = scenario_number(description, "ppid", 0);
+	struct process *parent = process_by_name(f, scenario_text(description, "parent", ""));
+	if (parent)
+		p->ppid = parent->pid;
 	p->created = scenario_time(f, description, "created", f->booted + p->pid * 9876543);
 	p->exited = scenario_time(f, description, "exited", 0);
 	p->wow64 = scenario_flag(description, "wow64");
@@ -214,6 +219,16 @@ struct process *process_by_name(struct forge *f, const char *name)
 	return p;
 }
 
+static uint64_t highest_pid(const json_t *processes)
+{
+	uint64_t highest = 600;
+	size_t i;
+	json_t *description;
+	json_array_foreach((json_t *)processes, i, description) highest =
+		MAX(highest, scenario_number(description, "pid", 0));
+	return highest;
+}
+
 void process_create_all(struct forge *f)
 {
 	uint64_t head = kernel_symbol(f, "PsActiveProcessHead");
@@ -222,9 +237,14 @@ void process_create_all(struct forge *f)
 		return;
 	}
 	list_init(f, &f->kernel, head);
-	uint64_t pid = 600;
+	const json_t *processes = json_object_get(f->scenario, "processes");
+	uint64_t pid = highest_pid(processes);
 	size_t i;
 	json_t *description;
-	json_array_foreach(json_object_get(f->scenario, "processes"), i, description)
+	json_array_foreach((json_t *)processes, i, description)
+	{
+		f->unlisted = scenario_flag(description, "unlinked");
 		process_create(f, description, &pid);
+	}
+	f->unlisted = false;
 }

@@ -58,7 +58,7 @@ ei_error *scenario_load(struct forge *f)
 	EI_TRY(check_keys(f));
 	f->now = scenario_time(f, f->scenario, "time", 0);
 	if (!f->now)
-		f->now = 133548964131234567; // 2024-03-14T11:06:53
+		f->now = 133548964131234567; // 2024-03-14T13:26:53
 	f->booted = f->now - scenario_number(f->scenario, "uptime", 187441) * 10000000;
 	return NULL;
 }
@@ -68,9 +68,11 @@ ei_error *scenario_populate(struct forge *f)
 	const char *population = scenario_text(f->scenario, "population", NULL);
 	if (!population)
 		return NULL;
-	if (strcmp(population, "desktop") != 0)
-		return ei_fail(EI_E_FORMAT, "'%s': unknown population \"%s\", want \"desktop\"",
+	bool desktop = strcmp(population, "desktop") == 0;
+	if (!desktop && strcmp(population, "minimal") != 0)
+		return ei_fail(EI_E_FORMAT,
+			"'%s': unknown population \"%s\", want desktop or minimal",
 			f->scenario_path, population);
-	population_add_desktop(f, f->scenario);
+	population_add(f, f->scenario, desktop);
 	return NULL;
 }

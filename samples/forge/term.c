@@ -89,8 +89,23 @@ static void term_write(struct forge *f, const json_t *description)
 	free(bytes);
 }
 
+// Free pages are not empty: they hold what their last owner had in them.
+static void write_remnants(struct forge *f)
+{
+	uint64_t count = MIN(scenario_number(f->scenario, "free_pages", 32), 1u << 20);
+	for (uint64_t i = 0; i < count && !f->error && f->files; i++) {
+		const struct image_file *file = f->files;
+		for (uint64_t skip = forge_below(f, 16); skip && file->next; skip--)
+			file = file->next;
+		uint8_t *page = memory_page(f, memory_take(f));
+		memcpy(page, memory_page(f, i % 2 ? file->text_frame : file->header_frame),
+			PAGE_SIZE);
+	}
+}
+
 void term_write_all(struct forge *f)
 {
+	write_remnants(f);
 	size_t i;
 	json_t *description;
 	json_array_foreach(json_object_get(f->scenario, "terms"), i, description)

@@ -47,6 +47,8 @@ void truth_row(struct forge *f, const char *plugin, const char *format, ...)
 		forge_fail(f, EI_E_NOMEM, "cannot make a '%s' row of the truth file: %s", plugin,
 			why.text);
 	addresses_to_text(row);
+	if (f->unlisted)
+		json_object_set_new(row, "listed", json_false());
 	if (!f->error &&
 		(json_dumpf(row, f->truth, JSON_COMPACT) < 0 || fputc('\n', f->truth) == EOF))
 		forge_fail(f, EI_E_IO, "cannot write the truth file");
