@@ -92,7 +92,7 @@ $(BUILD)/eidetic: $(call obj,$(CLI_SRC)) $(BUILD)/libeidetic.a
 	    -Wl,--whole-archive $(BUILD)/libeidetic.a -Wl,--no-whole-archive $(PKG_LIBS) -pthread -o $@
 
 $(BUILD)/forge: $(call obj,$(FORGE_SRC)) $(BUILD)/libeidetic.a
-	$(QUIET_LD)$(CC) $(OPT) $(LDFLAGS) $^ $(PKG_LIBS) -lm -pthread -o $@
+	$(QUIET_LD)$(CC) $(OPT) $(LDFLAGS) -Wl,-u,builtin_block $^ $(PKG_LIBS) -lm -pthread -o $@
 
 ifeq ($(V),)
 QUIET_CC  = @echo "  cc    $<";

@@ -12,13 +12,13 @@ struct build_probe {
 static const struct build_probe probes[] = {
 	{ "_EPROCESS",          "UniqueProcessId",              5, 1,  2600, "xpsp.080413-2111" },
 	{ "_EPROCESS",          "ImageNotifyDone",              5, 2,  3790, "srv03_sp2_rtm.070216-1710" },
-	{ "_CMHIVE",            "HiveRootPath",                 6, 0,  6000, "vista_rtm.061101-2205" },
-	{ "_KUSER_SHARED_DATA", "DbgDynProcessorEnabled",       6, 0,  6002, "lh_sp2rtm.090410-1830" },
+	{ "_EPROCESS",          "AlpcContext",                  6, 0,  6000, "vista_rtm.061101-2205" },
+	{ "_EPROCESS",          "AffinityPermanent",            6, 0,  6002, "lh_sp2rtm.090410-1830" },
 	{ "_OBJECT_HEADER",     "TypeIndex",                    6, 1,  7601, "win7sp1_rtm.101119-1850" },
-	{ "_CMHIVE",            "BootStart",                    6, 2,  9200, "win8_rtm.120725-1247" },
-	{ "_CMHIVE",            "FlushLogEntrySize",            6, 3,  9600, "winblue_ltsb.200807-2030" },
+	{ "_EPROCESS",          "DiskCounters",                 6, 2,  9200, "win8_rtm.120725-1247" },
+	{ "_EPROCESS",          "PicoContext",                  6, 3,  9600, "winblue_ltsb.200807-2030" },
 	{ "_EPROCESS",          "DefaultCpuSets",              10, 0, 10240, "th1.150709-1700" },
-	{ "_ETHREAD",           "StoreLockThread",             10, 0, 14393, "rs1_release.210331-1730" },
+	{ "_EPROCESS",          "ImageFilePointer",            10, 0, 14393, "rs1_release.210331-1730" },
 	{ "_EPROCESS",          "EnergyContext",               10, 0, 15063, "rs2_release.170317-1834" },
 	{ "_EPROCESS",          "MitigationFlags2",            10, 0, 16299, "rs3_release.170928-1534" },
 	{ "_EPROCESS",          "CoverageSamplerContext",      10, 0, 17134, "rs4_release.180410-1804" },
@@ -101,22 +101,26 @@ ei_error *kernel_identify(struct forge *f)
 	f->minor = probe->minor;
 	f->build = build ? build : probe->build;
 	f->revision = (uint32_t)scenario_number(f->scenario, "revision", 1);
-	if (!build && sscanf(info.version, "%u.%u.%u.%u", &major, &minor, &said, &revision) == 4) {
+	int parts = sscanf(info.version, "%u.%u.%u.%u", &major, &minor, &said, &revision);
+	if (!build && parts >= 3) {
 		f->major = major;
 		f->minor = minor;
 		f->build = said;
-		f->revision = revision;
+		f->revision = parts == 4 ? revision : f->revision;
 	}
 	// What the layout has decides how things are encoded, whatever build number is claimed.
 	struct member m;
-	f->vista = profile_member(f->profile, "_CMHIVE", "HiveRootPath", &m);
+	f->vista = profile_member(f->profile, "_EPROCESS", "AlpcContext", &m);
 	f->win7 = profile_member(f->profile, "_OBJECT_HEADER", "TypeIndex", &m);
 	f->win8 = !profile_member(f->profile, "_HANDLE_TABLE", "HandleCount", &m);
 	uint64_t rva;
 	f->win10 = profile_member(f->profile, "_EPROCESS", "DefaultCpuSets", &m) ||
 		   profile_symbol(f->profile, "ObHeaderCookie", &rva);
-	f->registry_process = profile_member(f->profile, "_HHIVE", "FlusherLock", &m);
+	f->registry_process = profile_member(f->profile, "_EPROCESS", "CoverageSamplerContext", &m);
 	EI_TRY(choose_mode(f));
+	// Two layouts must not get the same invented GUID from the same seed.
+	f->random += (uint64_t)forge_size(f, "_EPROCESS", 0) << 32 |
+		     (uint64_t)info.type_count << 16 | (f->build << 2 & 0xffff) | f->mode;
 	choose_pdb(f);
 	write_build_lab(f, probe->branch);
 	f->timestamp = (uint32_t)(0x4a5bc600 + (uint64_t)f->build * 9973);
