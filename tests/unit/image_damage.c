@@ -190,6 +190,18 @@ static void where_runs_overlap_the_lower_one_is_used(void **state)
 	assert_int_equal(fx_frame_at(image, 0x2000), 2);
 	assert_int_equal(image_bytes(image), 2 * PAGE_SIZE);
 	image_close(image);
+
+	fx_put(file, 0xa0, 1, 8); // one page at frame 1, then two: the second of those remains
+	fx_put(file, 0xa8, 1, 8);
+	fx_put(file, 0xb0, 2, 8);
+	image = fx_open_file(file);
+	assert_int_equal(image_bytes(image), 2 * PAGE_SIZE);
+	uint64_t word = 0;
+	assert_int_equal(image_read(image, 0x1000, &word, sizeof word), sizeof word);
+	assert_int_equal(word, 1);
+	assert_int_equal(image_read(image, 0x2000, &word, sizeof word), sizeof word);
+	assert_int_equal(word, 5);
+	image_close(image);
 	free(file);
 }
 
