@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
 	SEGMENT_CAP = 1 << 20,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/crash.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
