@@ -28,6 +28,7 @@ enum {
 	PARAMETER_2,
 	PARAMETER_3,
 	PARAMETER_4,
+	PARAMETERS,
 	EXCEPTION_CODE,
 	EXCEPTION_ADDRESS,
 	PRODUCT_TYPE,
@@ -71,6 +72,7 @@ static const ei_column columns[COLUMNS] = {
 	[PARAMETER_2]   = { "bugcheck_parameter_2",   EI_HEX,  .doc = "second parameter" },
 	[PARAMETER_3]   = { "bugcheck_parameter_3",   EI_HEX,  .doc = "third parameter" },
 	[PARAMETER_4]   = { "bugcheck_parameter_4",   EI_HEX,  .doc = "fourth parameter" },
+	[PARAMETERS]    = { "bugcheck_parameters",    EI_STR,  .doc = "what the four parameters are" },
 	[EXCEPTION_CODE]    = { "exception_code",     EI_HEX,  .doc = "exception record: NTSTATUS" },
 	[EXCEPTION_ADDRESS] = { "exception_address",  EI_HEX,  .doc = "exception record: where it happened" },
 	[PRODUCT_TYPE]  = { "product_type",           EI_UINT, .doc = "1 workstation, 2 domain controller, 3 server" },
@@ -148,6 +150,7 @@ static void fill_own(const ei_crash *crash, ei_val *cells)
 	cells[BUGCHECK_NAME] = ei_str(crash->bugcheck_name);
 	for (unsigned i = 0; i < 4; i++)
 		cells[PARAMETER_1 + i] = number(EI_HEX, crash->parameters[i]);
+	cells[PARAMETERS] = ei_str(crash->bugcheck_parameters);
 	cells[EXCEPTION_CODE] = number(EI_HEX, crash->exception_code);
 	cells[EXCEPTION_ADDRESS] = number(EI_HEX, crash->exception_address);
 	cells[PRODUCT_TYPE] = number(EI_UINT, crash->product_type);

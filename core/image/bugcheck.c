@@ -4,7 +4,7 @@
 
 struct bugcheck {
 	uint32_t code;
-	const char *name;
+	const char *name; // or what its parameters are
 };
 
 // Ascending by code.
@@ -350,6 +350,7 @@ static const struct bugcheck table[] = {
 	{ 0x0000017c, "PDC_LOCK_WATCHDOG_LIVEDUMP" },
 	{ 0x0000017d, "PDC_UNEXPECTED_REVOCATION_LIVEDUMP" },
 	{ 0x0000017e, "MICROCODE_REVISION_MISMATCH" },
+	{ 0x0000017f, "HYPERGUARD_INITIALIZATION_FAILURE" },
 	{ 0x00000180, "WVR_LIVEDUMP_REPLICATION_IOCONTEXT_TIMEOUT" },
 	{ 0x00000181, "WVR_LIVEDUMP_STATE_TRANSITION_TIMEOUT" },
 	{ 0x00000182, "WVR_LIVEDUMP_RECOVERY_IOCONTEXT_TIMEOUT" },
@@ -360,6 +361,7 @@ static const struct bugcheck table[] = {
 	{ 0x00000187, "VIDEO_DWMINIT_TIMEOUT_FALLBACK_BDD" },
 	{ 0x00000188, "CLUSTER_CSVFS_LIVEDUMP" },
 	{ 0x00000189, "BAD_OBJECT_HEADER" },
+	{ 0x0000018a, "SILO_CORRUPT" },
 	{ 0x0000018b, "SECURE_KERNEL_ERROR" },
 	{ 0x0000018c, "HYPERGUARD_VIOLATION" },
 	{ 0x0000018d, "SECURE_FAULT_UNHANDLED" },
@@ -458,5 +460,51 @@ const char *bugcheck_name(uint32_t code)
 		else
 			high = middle;
 	}
+	return NULL;
+}
+
+// ---- parameters of the commonest ------------------------------------------------------------
+// clang-format off
+static const struct bugcheck parameters[] = {
+	{ 0x0000000a, "1: address referenced; 2: IRQL; 3: 0 read, 1 write, 8 execute; 4: instruction that did it" },
+	{ 0x0000001a, "1: which check failed; 2 to 4: depend on it" },
+	{ 0x0000001e, "1: exception code; 2: where it was raised; 3 and 4: parameters of the exception" },
+	{ 0x00000024, "1: source file and line; 2: exception record; 3: context record; 4: reserved" },
+	{ 0x0000003b, "1: exception code; 2: where it was raised; 3: context record; 4: none" },
+	{ 0x0000004e, "1: which check failed; 2 to 4: depend on it" },
+	{ 0x00000050, "1: address referenced; 2: 0 read, 1 or 2 write, 8 or 16 execute; 3: instruction that did it; 4: kind of fault" },
+	{ 0x0000007a, "1: kind of lock, or address of the page-table entry; 2: status; 3: depends on 1; 4: address that could not be paged in" },
+	{ 0x0000007b, "1: device object, or name, of the boot device; 2 to 4: none" },
+	{ 0x0000007e, "1: exception code; 2: where it was raised; 3: exception record; 4: context record" },
+	{ 0x0000007f, "1: trap: 0 divide, 4 overflow, 6 invalid opcode, 8 double fault, 13 general protection; 2 to 4: depend on it" },
+	{ 0x0000008e, "1: exception code; 2: where it was raised; 3: trap frame; 4: none" },
+	{ 0x0000009f, "1: what went wrong; 3: a device that is stuck, 4: its IRP when 1 is 3; else 2 to 4 depend on 1" },
+	{ 0x000000be, "1: address written; 2: its page-table entry; 3 and 4: reserved" },
+	{ 0x000000c2, "1: which check failed; 2 to 4: depend on it" },
+	{ 0x000000c4, "1: rule of Driver Verifier; 2 to 4: depend on it" },
+	{ 0x000000c5, "1: address referenced; 2: IRQL; 3: 0 read, 1 write; 4: instruction that did it" },
+	{ 0x000000ce, "1: address referenced; 2: 0 read, 1 write; 3: instruction that did it; 4: none" },
+	{ 0x000000d1, "1: address referenced; 2: IRQL; 3: 0 read, 1 write, 8 execute; 4: instruction that did it" },
+	{ 0x000000ef, "1: the process that died (_EPROCESS); 2: 0 process, 1 thread; 3 and 4: reserved" },
+	{ 0x000000f4, "1: 3 process, 6 thread; 2: the object that died; 3: its image file name; 4: message" },
+	{ 0x000000f7, "1: cookie found on the stack; 2: cookie expected; 3: its complement; 4: none" },
+	{ 0x000000fc, "1: address executed; 2: its page-table entry; 3 and 4: reserved" },
+	{ 0x00000101, "1: clock interrupts waited for; 2: none; 3: processor control block that hangs; 4: its number" },
+	{ 0x00000109, "1 and 2: reserved; 3: depends on 4; 4: kind of what was modified" },
+	{ 0x00000116, "1: recovery context; 2: an address in the display driver; 3: error; 4: internal" },
+	{ 0x00000124, "1: kind of error source, 0 machine check; 2: WHEA error record; 3 and 4: high and low half of MCi_STATUS" },
+	{ 0x00000133, "1: 0 a single DPC ran too long, 1 all of them together; 2: ticks; 3: ticks allowed or context; 4: reserved" },
+	{ 0x00000139, "1: kind of corruption, 3 a list entry; 2: trap frame; 3: exception record; 4: reserved" },
+	{ 0x0000013a, "1: kind of corruption; 2: heap; 3: address of it; 4: none" },
+};
+// clang-format on
+
+enum { VARIANT_M = 0x10000000 }; // the same check, reached on another way
+
+const char *bugcheck_parameters(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(parameters); i++)
+		if (parameters[i].code == (code & ~(uint32_t)VARIANT_M))
+			return parameters[i].name;
 	return NULL;
 }

@@ -129,6 +129,7 @@ static void load_header(const struct crash_shape *shape, const uint8_t *bytes, e
 	load_comment(bytes + (shape->wide ? 0xfb0 : 0x820), facts);
 	facts->type_name = find_type(facts->type)->name;
 	facts->bugcheck_name = bugcheck_name(facts->bugcheck);
+	facts->bugcheck_parameters = bugcheck_parameters(facts->bugcheck);
 }
 
 void crash_header_drop(struct crash_header *header)

@@ -19,6 +19,8 @@ EI_OWNER(crash_header, crash_header_drop);
 
 // "KMODE_EXCEPTION_NOT_HANDLED" for 0x1e; NULL when the code is not known.
 const char *bugcheck_name(uint32_t code);
+// "1: address referenced; 2: ..." for the commonest; NULL for the rest.
+const char *bugcheck_parameters(uint32_t code);
 
 enum dump_type {
 	DUMP_FULL = 1,

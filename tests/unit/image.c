@@ -177,6 +177,9 @@ static void bug_checks_are_named_by_code(void **state)
 	assert_string_equal(bugcheck_name(0xef), "CRITICAL_PROCESS_DIED");
 	assert_string_equal(bugcheck_name(0xdeaddead), "MANUALLY_INITIATED_CRASH1");
 	assert_null(bugcheck_name(0));
+	assert_non_null(strstr(bugcheck_parameters(0xd1), "2: IRQL"));
+	assert_ptr_equal(bugcheck_parameters(0x1000007e), bugcheck_parameters(0x7e));
+	assert_null(bugcheck_parameters(0xdeaddead));
 	assert_null(bugcheck_name(0x00fffff0));
 	assert_null(bugcheck_name(UINT32_MAX));
 }

@@ -51,6 +51,7 @@ typedef struct ei_crash {
 	uint64_t bitmap_bits;        // pages that the bitmap speaks of
 	uint64_t bitmap_pages;       // pages that it says are there
 	size_t driver_count, unloaded_count;
+	const char *bugcheck_parameters; // what the four are, for people; NULL: not known
 } ei_crash;
 
 // NULL when the image is not a crash dump. Borrowed from the run's image.
