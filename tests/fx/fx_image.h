@@ -20,18 +20,18 @@ struct fx_file {
 };
 
 // Stores `value` in `width` bytes, and makes the file long enough.
-void fx_put(struct fx_file *file, size_t offset, uint64_t value, unsigned width);
+void fx_image_put(struct fx_file *file, size_t offset, uint64_t value, unsigned width);
 
 // A file on the heap, written by one of the writers below; free() it.
-struct fx_file *fx_write(void (*write_it)(struct fx_file *file));
+struct fx_file *fx_image_write(void (*write_it)(struct fx_file *file));
 
-int fx_image_fd(const struct fx_file *file);                   // a new descriptor, yours
-struct image *fx_opened(ei_error *error, struct image *image); // fails the test on an error
-struct image *fx_open_file(const struct fx_file *file);
-struct image *fx_open_image(void (*write_it)(struct fx_file *file));
+int fx_image_fd(const struct fx_file *file);                         // a new descriptor, yours
+struct image *fx_image_opened(ei_error *error, struct image *image); // fails the test on an error
+struct image *fx_image_open_file(const struct fx_file *file);
+struct image *fx_image_open(void (*write_it)(struct fx_file *file));
 
 // The number that the page at `pa` starts with; UINT64_MAX when all of it cannot be read.
-uint64_t fx_frame_at(const struct image *image, uint64_t pa);
+uint64_t fx_image_frame_at(const struct image *image, uint64_t pa);
 
 // ---- writers --------------------------------------------------------------------------------
 // Frames 0 to 3:

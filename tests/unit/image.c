@@ -50,7 +50,8 @@ static void expect_frames(
 	size_t next = 0;
 	for (uint64_t frame = 0; frame < end; frame++) {
 		bool there = next < count && frames[next] == frame;
-		assert_int_equal(fx_frame_at(image, frame * PAGE_SIZE), there ? frame : UINT64_MAX);
+		assert_int_equal(
+			fx_image_frame_at(image, frame * PAGE_SIZE), there ? frame : UINT64_MAX);
 		next += there;
 	}
 	assert_int_equal(next, count);
@@ -64,7 +65,7 @@ static void each_format_gives_its_pages(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(goods); i++) {
-		struct image *image = fx_open_image(goods[i].write);
+		struct image *image = fx_image_open(goods[i].write);
 		assert_string_equal(image_format_name(image), goods[i].name);
 		expect_frames(image, goods[i].frames, goods[i].count, 210);
 		image_close(image);
@@ -75,7 +76,7 @@ static void runs_ascend_and_meet_no_other(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(goods); i++) {
-		struct image *image = fx_open_image(goods[i].write);
+		struct image *image = fx_image_open(goods[i].write);
 		size_t count = 0;
 		const struct image_run *runs = image_runs(image, &count);
 		uint64_t bytes = 0;
@@ -94,7 +95,7 @@ static void runs_ascend_and_meet_no_other(void **state)
 static void a_read_crosses_runs_that_meet_and_stops_at_a_gap(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_full_64);
+	struct image *image = fx_image_open(fx_full_64);
 	uint8_t buffer[4 * PAGE_SIZE];
 	assert_int_equal(image_read(image, 0x1000, buffer, sizeof buffer), 2 * PAGE_SIZE);
 	assert_int_equal(image_read(image, 0x1ff8, buffer, 16), 16);
@@ -109,7 +110,7 @@ static void a_read_crosses_runs_that_meet_and_stops_at_a_gap(void **state)
 static void header_of_a_64_bit_dump_is_read(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_full_64);
+	struct image *image = fx_image_open(fx_full_64);
 	const ei_crash *crash = &image_crash_header(image)->facts;
 	assert_string_equal(crash->signature, "PAGE");
 	assert_string_equal(crash->valid_dump, "DU64");
@@ -142,7 +143,7 @@ static void header_of_a_64_bit_dump_is_read(void **state)
 static void header_of_a_32_bit_dump_is_read(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_full_32);
+	struct image *image = fx_image_open(fx_full_32);
 	const ei_crash *crash = &image_crash_header(image)->facts;
 	assert_string_equal(crash->valid_dump, "DUMP");
 	assert_true(crash->comment_unset);
@@ -159,7 +160,7 @@ static void header_of_a_32_bit_dump_is_read(void **state)
 static void bitmap_sizes_are_kept(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_bitmap_64);
+	struct image *image = fx_image_open(fx_bitmap_64);
 	const ei_crash *crash = &image_crash_header(image)->facts;
 	assert_true(crash->has_bitmap);
 	assert_int_equal(crash->bitmap_header_size, 0x3000);
@@ -187,12 +188,12 @@ static void bug_checks_are_named_by_code(void **state)
 static void qemu_core_gives_the_page_table_root(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_elf_qemu);
+	struct image *image = fx_image_open(fx_elf_qemu);
 	assert_int_equal(image_hints(image)->dtb, 0x1ad000);
 	assert_int_equal(image_hints(image)->processors, 1);
 	assert_non_null(strstr(image_format_text(image), "QEMU"));
 	image_close(image);
-	image = fx_open_image(fx_elf_vbox);
+	image = fx_image_open(fx_elf_vbox);
 	assert_int_equal(image_hints(image)->dtb, 0);
 	assert_int_equal(image_hints(image)->processors, 4);
 	assert_non_null(strstr(image_format_text(image), "VirtualBox"));
@@ -202,7 +203,7 @@ static void qemu_core_gives_the_page_table_root(void **state)
 static void triage_dump_lists_its_drivers(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_triage_64);
+	struct image *image = fx_image_open(fx_triage_64);
 	const struct crash_header *header = image_crash_header(image);
 	assert_string_equal(image_format_name(image), "crash64-triage");
 	assert_int_equal(header->facts.driver_count, 2);
@@ -226,7 +227,7 @@ static void triage_dump_lists_its_drivers(void **state)
 static void triage_dump_serves_virtual_memory(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_triage_64);
+	struct image *image = fx_image_open(fx_triage_64);
 	uint8_t buffer[0x100];
 	uint64_t va = 0xfffff80000300000;
 	assert_int_equal(image_read_virtual(image, va, buffer, sizeof buffer), 0x80);
@@ -248,7 +249,7 @@ static void triage_dump_serves_virtual_memory(void **state)
 static void triage_dump_of_32_bits_is_read(void **state)
 {
 	(void)state;
-	struct image *image = fx_open_image(fx_triage_32);
+	struct image *image = fx_image_open(fx_triage_32);
 	const struct crash_header *header = image_crash_header(image);
 	assert_int_equal(header->facts.driver_count, 1);
 	assert_string_equal(header->drivers[0].name, "ntkrnlpa.exe");
@@ -299,12 +300,12 @@ static void what_is_not_a_file_is_refused_in_one_line(void **state)
 static void a_shrinking_file_costs_bytes_and_leaves_a_mark(void **state)
 {
 	(void)state;
-	struct fx_file *file = fx_write(fx_raw);
+	struct fx_file *file = fx_image_write(fx_raw);
 	int fd = fx_image_fd(file);
 	int keep = dup(fd);
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fd, "x", NULL, &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	assert_null(image_failure(image));
 	assert_int_equal(ftruncate(keep, 0x1800), 0);
 	uint8_t buffer[4 * PAGE_SIZE];
@@ -320,12 +321,12 @@ static void a_shrinking_file_costs_bytes_and_leaves_a_mark(void **state)
 static void stretches_of_a_shrunk_file_leave_a_mark(void **state)
 {
 	(void)state;
-	struct fx_file *file = fx_write(fx_raw);
+	struct fx_file *file = fx_image_write(fx_raw);
 	int fd = fx_image_fd(file);
 	int keep = dup(fd);
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fd, "x", NULL, &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	assert_int_equal(ftruncate(keep, 0x1000), 0);
 	struct image_run stretch;
 	assert_false(image_stretch(image, 0x2000, &stretch));
@@ -351,12 +352,12 @@ static void *read_past_the_end(void *argument)
 static void many_threads_leave_one_whole_mark(void **state)
 {
 	(void)state;
-	struct fx_file *file = fx_write(fx_raw);
+	struct fx_file *file = fx_image_write(fx_raw);
 	int fd = fx_image_fd(file);
 	int keep = dup(fd);
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fd, "x", NULL, &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	assert_int_equal(ftruncate(keep, 0x1000), 0);
 	pthread_t threads[4];
 	for (unsigned i = 0; i < 4; i++)
@@ -395,7 +396,7 @@ static void holes_of_a_64_gib_file_cost_nothing(void **state)
 	double start = seconds();
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fd, "x", NULL, &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	assert_int_equal(image_bytes(image), size);
 	struct image_run stretch;
 	assert_true(image_stretch(image, 0, &stretch));
@@ -417,7 +418,7 @@ static void stretches_cover_all_data(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(goods); i++) {
-		struct image *image = fx_open_image(goods[i].write);
+		struct image *image = fx_image_open(goods[i].write);
 		uint64_t at = 0, bytes = 0;
 		struct image_run stretch;
 		while (image_stretch(image, at, &stretch)) {
@@ -434,10 +435,10 @@ static void stretches_cover_all_data(void **state)
 // 64 GiB in which every other page is stored: as many runs as the cap allows, and more.
 static void write_alternating(int fd, uint64_t frames)
 {
-	struct fx_file *file = fx_write(fx_bitmap_64);
-	fx_put(file, 0x2028, frames / 2, 8);
-	fx_put(file, 0x2030, frames, 8);
-	fx_put(file, 0x2020, 0x2000 + 0x1000 + frames / 8, 8);
+	struct fx_file *file = fx_image_write(fx_bitmap_64);
+	fx_image_put(file, 0x2028, frames / 2, 8);
+	fx_image_put(file, 0x2030, frames, 8);
+	fx_image_put(file, 0x2020, 0x2000 + 0x1000 + frames / 8, 8);
 	assert_int_equal(pwrite(fd, file->bytes, 0x2038, 0), 0x2038);
 	free(file);
 	size_t bytes = frames / 8;
@@ -458,7 +459,7 @@ static void the_worst_bitmap_opens_fast(void **state)
 	double start = seconds();
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fd, "x", NULL, &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	size_t count;
 	image_runs(image, &count);
 	assert_int_equal(count, frames / 2);

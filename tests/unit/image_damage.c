@@ -114,9 +114,10 @@ static const struct damage noted[] = {
 
 static struct fx_file *damaged(const struct damage *damage)
 {
-	struct fx_file *file = fx_write(damage->write);
+	struct fx_file *file = fx_image_write(damage->write);
 	for (size_t i = 0; i < 3 && damage->set[i].width; i++)
-		fx_put(file, damage->set[i].offset, damage->set[i].value, damage->set[i].width);
+		fx_image_put(
+			file, damage->set[i].offset, damage->set[i].value, damage->set[i].width);
 	if (damage->size) {
 		assert_true(damage->size <= FX_IMAGE_ROOM);
 		file->size = damage->size;
@@ -170,7 +171,7 @@ static void lesser_damage_leaves_a_note_and_the_rest_readable(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(noted); i++) {
 		struct fx_file *file = damaged(&noted[i]);
-		struct image *image = fx_open_file(file);
+		struct image *image = fx_image_open_file(file);
 		if (!has_note(image, noted[i].text))
 			fail_msg("case %zu: '%s', want '%s'", i,
 				image_note(image, 0) ? image_note(image, 0) : "no note",
@@ -184,17 +185,18 @@ static void lesser_damage_leaves_a_note_and_the_rest_readable(void **state)
 static void where_runs_overlap_the_lower_one_is_used(void **state)
 {
 	(void)state;
-	struct fx_file *file = fx_write(fx_full_64);
-	fx_put(file, 0xa8, 2, 8); // the page of frame 5 claims to be frame 2
-	struct image *image = fx_open_file(file);
-	assert_int_equal(fx_frame_at(image, 0x2000), 2);
+	struct fx_file *file = fx_image_write(fx_full_64);
+	fx_image_put(file, 0xa8, 2, 8); // the page of frame 5 claims to be frame 2
+	struct image *image = fx_image_open_file(file);
+	assert_int_equal(fx_image_frame_at(image, 0x2000), 2);
 	assert_int_equal(image_bytes(image), 2 * PAGE_SIZE);
 	image_close(image);
 
-	fx_put(file, 0xa0, 1, 8); // one page at frame 1, then two: the second of those remains
-	fx_put(file, 0xa8, 1, 8);
-	fx_put(file, 0xb0, 2, 8);
-	image = fx_open_file(file);
+	fx_image_put(
+		file, 0xa0, 1, 8); // one page at frame 1, then two: the second of those remains
+	fx_image_put(file, 0xa8, 1, 8);
+	fx_image_put(file, 0xb0, 2, 8);
+	image = fx_image_open_file(file);
 	assert_int_equal(image_bytes(image), 2 * PAGE_SIZE);
 	uint64_t word = 0;
 	assert_int_equal(image_read(image, 0x1000, &word, sizeof word), sizeof word);
@@ -210,9 +212,9 @@ static void names_outside_a_triage_dump_are_empty(void **state)
 	(void)state;
 	static const uint32_t offsets[] = { 0, UINT32_MAX, 0x3ffe, 0x2600 };
 	for (size_t i = 0; i < ARRAY_LENGTH(offsets); i++) {
-		struct fx_file *file = fx_write(fx_triage_64);
-		fx_put(file, FX_T64 + 0x200, offsets[i], 4);
-		struct image *image = fx_open_file(file);
+		struct fx_file *file = fx_image_write(fx_triage_64);
+		fx_image_put(file, FX_T64 + 0x200, offsets[i], 4);
+		struct image *image = fx_image_open_file(file);
 		assert_string_equal(image_crash_header(image)->drivers[0].name, "");
 		assert_string_equal(image_crash_header(image)->drivers[1].name, "tcpip.sys");
 		image_close(image);
@@ -240,7 +242,7 @@ static void foreign_files_are_refused_with_what_to_do(void **state)
 	};
 	// clang-format on
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		struct fx_file *file = fx_write(fx_raw);
+		struct fx_file *file = fx_image_write(fx_raw);
 		memcpy(file->bytes, rows[i].magic, rows[i].length);
 		struct image *image = NULL;
 		ei_error *error = image_open_fd(fx_image_fd(file), "x.mem", NULL, &image);
@@ -256,10 +258,10 @@ static void foreign_files_are_refused_with_what_to_do(void **state)
 static void a_format_can_be_forced(void **state)
 {
 	(void)state;
-	struct fx_file *file = fx_write(fx_full_64);
+	struct fx_file *file = fx_image_write(fx_full_64);
 	struct image *image = NULL;
 	ei_error *error = image_open_fd(fx_image_fd(file), "x", "raw", &image);
-	image = fx_opened(error, image);
+	image = fx_image_opened(error, image);
 	assert_string_equal(image_format_name(image), "raw");
 	assert_int_equal(image_bytes(image), 0x5000);
 	image_close(image);
