@@ -1,7 +1,7 @@
 // The header of Windows crash dumps, 64- and 32-bit, and full dumps.
 //
-// Offsets: _DUMP_HEADER64 and _DUMP_HEADER of Microsoft's wdbgexts-era ntdump headers, as the
-// public descriptions of the format give them.
+// Offsets: _DUMP_HEADER64 and _DUMP_HEADER, as the public descriptions of the format give them
+// (Volatility 3's crash*.json, rizin's dmp_specs.h).
 // SPDX-License-Identifier: Apache-2.0
 #include "image/crash.h"
 #include "image/internal.h"
@@ -147,8 +147,10 @@ static uint64_t hint(uint64_t value)
 
 static void set_hints(struct image *image, const struct crash_shape *shape, const ei_crash *facts)
 {
+	// With PCIDs in use, the low bits of CR3 are not part of the address.
+	uint64_t root = shape->wide ? ~(uint64_t)0xfff : UINT64_MAX;
 	image->hints = (struct image_hints){
-		.dtb = hint(facts->dtb),
+		.dtb = hint(facts->dtb) & root,
 		.kdbg = hint(facts->kdbg),
 		.ps_loaded_module_list = hint(facts->ps_loaded_module_list),
 		.ps_active_process_head = hint(facts->ps_active_process_head),

@@ -157,6 +157,18 @@ static void header_of_a_32_bit_dump_is_read(void **state)
 	image_close(image);
 }
 
+static void the_hint_for_the_root_is_without_pcid(void **state)
+{
+	(void)state;
+	struct fx_file *file = fx_image_write(fx_full_64);
+	fx_image_put(file, 0x10, 0x1ad002, 8);
+	struct image *image = fx_image_open_file(file);
+	assert_int_equal(image_hints(image)->dtb, 0x1ad000);
+	assert_int_equal(image_crash_header(image)->facts.dtb, 0x1ad002);
+	image_close(image);
+	free(file);
+}
+
 static void bitmap_sizes_are_kept(void **state)
 {
 	(void)state;
@@ -526,6 +538,7 @@ int main(void)
 		cmocka_unit_test(a_read_crosses_runs_that_meet_and_stops_at_a_gap),
 		cmocka_unit_test(header_of_a_64_bit_dump_is_read),
 		cmocka_unit_test(header_of_a_32_bit_dump_is_read),
+		cmocka_unit_test(the_hint_for_the_root_is_without_pcid),
 		cmocka_unit_test(bitmap_sizes_are_kept),
 		cmocka_unit_test(bug_checks_are_named_by_code),
 		cmocka_unit_test(qemu_core_gives_the_page_table_root),
