@@ -28,6 +28,41 @@ static void dump_bugcheck(const struct forge *f, struct dump_meta *meta)
 		meta->bugcheck_params[i] = (uint64_t)json_integer_value(json_array_get(params, i));
 }
 
+struct dump_blobs {
+	struct dump_range process, thread, kdbg, header;
+};
+
+static struct dump_range dump_copy(struct forge *f, uint64_t va, uint32_t length)
+{
+	uint8_t *bytes = va && length ? forge_alloc(f, length) : NULL;
+	if (!bytes || paging_frame(f, &f->kernel, va) == UINT64_MAX)
+		return (struct dump_range){ 0 };
+	read_bytes(f, &f->kernel, va, bytes, length);
+	return (struct dump_range){ va, bytes, length };
+}
+
+// What a triage dump carries besides its tables: the current process and thread, the debugger
+// data, the kernel's header.
+static void dump_add_blobs(struct forge *f, struct dump_meta *meta, struct dump_blobs *b)
+{
+	struct process *system = process_by_name(f, "System");
+	struct member m;
+	if (system && profile_member(f->profile, "_ETHREAD", "ThreadListEntry", &m)) {
+		uint64_t head = forge_field(f, system->object, "ThreadListHead");
+		uint64_t node = read_pointer(f, &f->kernel, head);
+		b->process = dump_copy(f, system->object.va, forge_size(f, "_EPROCESS", 0));
+		if (node != head)
+			b->thread = dump_copy(f, node - m.offset, forge_size(f, "_ETHREAD", 0));
+	}
+	b->kdbg = dump_copy(f, meta->kdbg, 0x360);
+	b->header = dump_copy(f, f->kernel_base, PAGE_SIZE);
+	meta->process = b->process.bytes ? &b->process : NULL;
+	meta->thread = b->thread.bytes ? &b->thread : NULL;
+	meta->kdbg_block = b->kdbg.bytes ? &b->kdbg : NULL;
+	meta->ranges = &b->header;
+	meta->range_count = b->header.bytes != NULL;
+}
+
 ei_error *dump_write(struct forge *f, const char *format, const char *path)
 {
 	struct phys_view memory = memory_view(f);
@@ -52,6 +87,9 @@ ei_error *dump_write(struct forge *f, const char *format, const char *path)
 		.drivers = f->drivers,
 		.driver_count = f->driver_count,
 	};
+	struct dump_blobs blobs = { 0 };
 	dump_bugcheck(f, &meta);
+	if (strcmp(format, "triage") == 0)
+		dump_add_blobs(f, &meta, &blobs);
 	return container_write(format, &memory, &meta, path);
 }

@@ -19,11 +19,11 @@ static uint64_t file_place(struct forge *f, struct image_file *file, bool progra
 		return f->vista && f->pointer == 4 ? 0x400000 + forge_below(f, 0x80) * 0x10000
 						   : 0x400000;
 	if (program)
-		return f->win8 ? 0x7ff600000000 + forge_below(f, 0xf000) * 0x10000
-			       : 0x13f000000 + forge_below(f, 0x100) * 0x10000;
+		return f->wide_user ? 0x7ff600000000 + forge_below(f, 0xf000) * 0x10000
+				    : 0x13f000000 + forge_below(f, 0x100) * 0x10000;
 	uint64_t *next = &f->library_next[narrow];
 	if (!*next)
-		*next = narrow ? 0x76f00000 : f->win8 ? 0x7fff00000000 : 0x7feff000000;
+		*next = narrow ? 0x76f00000 : f->wide_user ? 0x7fff00000000 : 0x7feff000000;
 	*next = (*next - file->size - (1 + forge_below(f, 32)) * 0x10000) & ~0xffffULL;
 	return *next;
 }

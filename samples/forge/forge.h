@@ -104,6 +104,7 @@ struct forge {
 	bool win7;             // type index instead of type pointer
 	bool win8;             // plain pool tags, object table without a count
 	bool win10;            // header cookie
+	bool wide_user;        // user addresses end at 128 TiB, before at 8
 	bool registry_process; // hives are mapped in the user half of a process
 	uint64_t now, booted;  // FILETIME
 	uint32_t processors;

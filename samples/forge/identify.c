@@ -116,6 +116,7 @@ ei_error *kernel_identify(struct forge *f)
 	uint64_t rva;
 	f->win10 = profile_member(f->profile, "_EPROCESS", "DefaultCpuSets", &m) ||
 		   profile_symbol(f->profile, "ObHeaderCookie", &rva);
+	f->wide_user = profile_member(f->profile, "_MMVAD_SHORT", "StartingVpnHigh", &m);
 	f->registry_process = profile_member(f->profile, "_EPROCESS", "CoverageSamplerContext", &m);
 	EI_TRY(choose_mode(f));
 	// Two layouts must not get the same invented GUID from the same seed.

@@ -9,6 +9,9 @@ static uint64_t choose_base(struct forge *f)
 		return asked;
 	if (f->mode != PAGING_X64)
 		return f->vista ? 0x82800000 + forge_below(f, 0x40) * PAGE_SIZE : 0x804d7000;
+	if (f->win8 && !f->win10)
+		return 0xfffff80010000000 + ((1 + forge_below(f, 6)) << 32) +
+		       forge_below(f, 0x40000) * PAGE_SIZE;
 	if (!f->win10)
 		return 0xfffff80002600000 + forge_below(f, 0x400) * PAGE_SIZE;
 	return 0xfffff80000000000 + (0x100 + forge_below(f, 0x3e00)) * (2 << 20);
@@ -186,6 +189,11 @@ static void write_variables(struct forge *f)
 	kernel_set32(f, "CmNtCSDVersion", pack << 8);
 	kernel_set(f, "MmHighestPhysicalPage", f->size_bytes / PAGE_SIZE - 1);
 	kernel_set(f, "MmPfnDatabase", f->pointer == 8 ? 0xfffffa8000000000 : 0x83000000);
+	// The shift that turns a handle table entry into an address is read out of the code.
+	static const uint8_t shift[] = { 0x48, 0x8b, 0x07, 0x48, 0xc1, 0xf8, 0x10, 0xc3 };
+	uint64_t code = kernel_symbol(f, "ObpCaptureHandleInformationEx");
+	if (code)
+		write_bytes(f, &f->kernel, code, shift, sizeof shift);
 	uint64_t table = kernel_symbol(f, "MmProtectToValue");
 	for (uint32_t i = 0; table && i < 32; i++)
 		write_u32(f, &f->kernel, table + i * 4,

@@ -159,6 +159,15 @@ static uint64_t kernel_dtb_default(const struct forge *f)
 	return f->mode == PAGING_PAE ? 0x185000 : 0x39000;
 }
 
+// A running kernel uses a score of top entries; tools count them.
+static void paging_spread(struct forge *f)
+{
+	for (uint64_t i = 0x1ff; f->mode == PAGING_X64 && i > 0x1ff - 20 * 4; i -= 4) {
+		if (i != f->self_index)
+			entry_find(f, &f->kernel, 0xffff000000000000 | i << 39, 1, true);
+	}
+}
+
 void paging_create_kernel(struct forge *f)
 {
 	uint64_t dtb = scenario_number(
@@ -178,6 +187,7 @@ void paging_create_kernel(struct forge *f)
 			(uint64_t[]){ dtb + 0x1000, dtb + 0x2000, dtb + 0x3000, dtb + 0x4000 });
 	else
 		paging_init_self(f, dtb);
+	paging_spread(f);
 }
 
 void paging_create(struct forge *f, struct space *space)

@@ -130,10 +130,9 @@ static void truth_process(struct forge *f, struct process *p, const json_t *desc
 {
 	int64_t session = (int64_t)scenario_number(description, "session", UINT64_MAX);
 	char name[16];
-	snprintf(name, sizeof name, "%.14s", p->name);
-	struct member m;
-	if (profile_member(f->profile, "_EPROCESS", "ImageFileName", &m) && m.size < 16)
-		snprintf(name, sizeof name, "%.*s", (int)m.size - 1, p->name);
+	struct member m = { .size = sizeof name };
+	profile_member(f->profile, "_EPROCESS", "ImageFileName", &m);
+	snprintf(name, sizeof name, "%.*s", (int)MIN(m.size, sizeof name) - 1, p->name);
 	uint64_t physical = paging_physical(f, &f->kernel, p->object.va);
 	size_t handles = p->exited ? 0 : json_array_size(json_object_get(description, "handles"));
 	for (int scan = p->unlinked; scan < 2; scan++)
@@ -168,6 +167,20 @@ static struct process *process_describe(struct forge *f, const json_t *descripti
 	return p;
 }
 
+// Windows 10 keeps a small kernel object about the 32-bit side; before, the field was its PEB.
+static void write_wow64(struct forge *f, struct process *p)
+{
+	uint32_t bytes = profile_type_size(f->profile, "_EWOW64PROCESS");
+	uint64_t peb = read_pointer(f, &f->kernel, forge_field(f, p->object, "Peb")) + PAGE_SIZE;
+	struct object o = { &f->kernel, 0, "_EWOW64PROCESS" };
+	if (bytes) {
+		o.va = pool_take(f, POOL_NONPAGED, "Wow6", bytes);
+		forge_put(f, o, "Peb", peb);
+		forge_put(f, o, "Machine", 0x14c);
+	}
+	forge_put(f, p->object, "WoW64Process|Wow64Process", bytes ? o.va : peb);
+}
+
 static void process_append(struct forge *f, struct process *p)
 {
 	struct process **end = &f->processes;
@@ -198,6 +211,8 @@ static void process_create(struct forge *f, const json_t *description, uint64_t 
 		write_handle_table(f, p);
 	if (!system)
 		user_create(f, p, description);
+	if (p->wow64)
+		write_wow64(f, p);
 	write_threads(f, p, description);
 	if (system)
 		kernel_set(f, "PsInitialSystemProcess", p->object.va);

@@ -23,6 +23,11 @@ static bool since_win7(const struct forge *f)
 	return f->win7;
 }
 
+static bool since_win8_x64(const struct forge *f)
+{
+	return f->win8 && f->pointer == 8;
+}
+
 static bool since_win10(const struct forge *f)
 {
 	return f->win10;
@@ -57,6 +62,7 @@ static const struct known_symbol known[] = {
 	{ "KiProcessorBlock",        512, NULL },
 	{ "MmUnloadedDrivers",         8, NULL },
 	{ "KdCopyDataBlock",          64, since_vista },
+	{ "ObpCaptureHandleInformationEx", 64, since_win8_x64 },
 };
 // clang-format on
 

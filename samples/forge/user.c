@@ -304,8 +304,6 @@ void user_create(struct forge *f, struct process *p, const json_t *description)
 		paging_map(f, &p->space, 0x7ffe0000, f->shared_frame, 0x5 | PTE_NX | 0x20);
 		user_region(&u, 0x7ffe0000, PAGE_SIZE, 1);
 		user_region(&u, u.heap, HEAP_BYTES, 4);
-		if (p->wow64)
-			forge_put(f, p->object, "WoW64Process|Wow64Process", u.peb - PAGE_SIZE);
 		create_peb(&u);
 		create_stack(&u);
 	}
