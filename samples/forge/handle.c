@@ -101,12 +101,8 @@ static void entry_write(
 	struct object entry = { &f->kernel, code + (uint64_t)index * stride,
 		"_HANDLE_TABLE_ENTRY" };
 	uint64_t header = object_header(f, (struct object){ &f->kernel, object, NULL });
-	struct member m;
-	if (profile_member(f->profile, entry.type, "ObjectPointerBits", &m)) {
-		// The top of the address is implied, the bottom is zero: the field's width says how
-		// much.
-		forge_put(f, entry, "ObjectPointerBits",
-			header >> ((f->pointer == 8 ? 48 : 32) - m.width));
+	if (forge_field(f, entry, "ObjectPointerBits")) {
+		forge_put(f, entry, "ObjectPointerBits", header >> (f->pointer == 8 ? 4 : 3));
 		forge_put(f, entry, "Unlocked", 1);
 		forge_put(f, entry, "RefCnt", 0x7ffe);
 		forge_put(f, entry, "GrantedAccessBits", access);

@@ -175,6 +175,18 @@ static void write_version_block(struct forge *f)
 	forge_put(f, o, "DebuggerDataList", kernel_symbol(f, "KdDebuggerDataBlock"));
 }
 
+// Tools read the shift from a handle table entry to an address out of the code that does it. An
+// entry holds the address from its bit 4 on.
+static void write_handle_shift(struct forge *f)
+{
+	struct member m;
+	uint64_t code = kernel_symbol(f, "ObpCaptureHandleInformationEx");
+	if (!code || !profile_member(f->profile, "_HANDLE_TABLE_ENTRY", "ObjectPointerBits", &m))
+		return;
+	const uint8_t shift[] = { 0x48, 0x8b, 0x07, 0x48, 0xc1, 0xf8, (uint8_t)(m.bit - 4), 0xc3 };
+	write_bytes(f, &f->kernel, code, shift, sizeof shift);
+}
+
 static void write_variables(struct forge *f)
 {
 	// Protection by number; then the same uncached, guarded, write-combined.
@@ -189,11 +201,7 @@ static void write_variables(struct forge *f)
 	kernel_set32(f, "CmNtCSDVersion", pack << 8);
 	kernel_set(f, "MmHighestPhysicalPage", f->size_bytes / PAGE_SIZE - 1);
 	kernel_set(f, "MmPfnDatabase", f->pointer == 8 ? 0xfffffa8000000000 : 0x83000000);
-	// The shift that turns a handle table entry into an address is read out of the code.
-	static const uint8_t shift[] = { 0x48, 0x8b, 0x07, 0x48, 0xc1, 0xf8, 0x10, 0xc3 };
-	uint64_t code = kernel_symbol(f, "ObpCaptureHandleInformationEx");
-	if (code)
-		write_bytes(f, &f->kernel, code, shift, sizeof shift);
+	write_handle_shift(f);
 	uint64_t table = kernel_symbol(f, "MmProtectToValue");
 	for (uint32_t i = 0; table && i < 32; i++)
 		write_u32(f, &f->kernel, table + i * 4,

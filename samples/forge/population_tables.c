@@ -106,7 +106,7 @@ const struct desktop_process desktop_processes[] = {
 	GUI("cmd.exe", "explorer.exe", SYS "cmd.exe", "\"C:\\Windows\\system32\\cmd.exe\"", 1, 0, 230),
 	GUI("conhost.exe", "cmd.exe", SYS "conhost.exe", "\\??\\C:\\Windows\\system32\\conhost.exe 0x4", 4, 7600, 230),
 	SERVICE("audiodg.exe", SYS "audiodg.exe", 4, 6000),
-	{ NULL },
+	{ .name = NULL },
 };
 
 const struct desktop_dll desktop_dlls[] = {
