@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/fields.h"
 
+#include <eidetic/registry.h>
+
 const ei_type_spec *const win_type_specs[] = {
 	&eprocess_spec,
 	&kldr_entry_spec,
@@ -13,10 +15,14 @@ const ei_type_spec *const win_type_specs[] = {
 	&session_space_spec,
 	&handle_table_spec,
 	&object_name_spec,
+	&cmhive_spec,
+	&dual_spec,
+	&hmap_entry_spec,
 	NULL,
 };
 
 const char *const win_symbols[] = {
+	"CmpHiveListHead",
 	"PsActiveProcessHead",
 	"PsInitialSystemProcess",
 	"PsLoadedModuleList",

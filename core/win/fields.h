@@ -43,6 +43,21 @@ EI_TYPE(handle_table, "_HANDLE_TABLE", HANDLE_TABLE_FIELDS);
 	F(Name, USTR, MAY)
 EI_TYPE(object_name, "_OBJECT_NAME_INFORMATION", OBJECT_NAME_FIELDS);
 
+// One of a hive's two storages, stable and volatile.
+#define DUAL_FIELDS(F, ALT)                                                                        \
+	F(Length,   UINT, MUST)                                                                    \
+	F(Map,      PTR,  MUST)                                                                    \
+	F(SmallDir, PTR,  MAY)
+EI_TYPE(dual, "_DUAL", DUAL_FIELDS);
+
+// BlockAddress became PermanentBinAddress and BlockOffset with Windows 10 (10240).
+#define HMAP_ENTRY_FIELDS(F, ALT)                                                                  \
+	F(BlockAddress,        PTR,  MAY)                                                          \
+	F(BlockOffset,         PTR,  MAY)                                                          \
+	F(PermanentBinAddress, PTR,  MAY)                                                          \
+	F(TemporaryBinAddress, PTR,  MAY)
+EI_TYPE(hmap_entry, "_HMAP_ENTRY", HMAP_ENTRY_FIELDS);
+
 // clang-format on
 
 // Every field table and symbol that this library reads; NULL-terminated. Plugins bring their own.

@@ -1,0 +1,228 @@
+// The registry: hives in memory and hive files, keys, values. See the loop below for the whole of
+// it.
+//
+//     ei_iter it = ei_hives(r);
+//     for (cmhive h = ei_handle(r, cmhive); ei_next(&it, &h);) {
+//             ei_hive *hive = ei_hive_open(r, &h);
+//             ei_key key = ei_key_find(hive, "Microsoft\\Windows\\CurrentVersion\\Run");
+//             ei_values values = ei_key_values(&key);
+//             for (ei_value v; ei_value_next(&values, &v);)
+//                     use(ei_value_name(&v), ei_value_type(&v), ei_value_data(&v));
+//     }
+//
+// Keys and values are plain structs: copy them at will, nothing is to be freed. They are as good as
+// the hive they came from. Text and bytes that they give lie in scratch memory, which each
+// `_next` rewinds to where its own loop began, so that loops nest like scopes (eidetic/object.h).
+//
+// Absence is data: a key or value whose cell is damaged has a `state` other than EI_OK, answers
+// every question with that state, and has no subkeys and values; its neighbours are not touched.
+// What is wrong is said once, as a note. A NULL hive gives keys that are EI_UNREADABLE.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef EIDETIC_REGISTRY_H
+#define EIDETIC_REGISTRY_H
+
+#include <eidetic/plugin.h>
+
+// clang-format off
+
+// ---- Hives ----------------------------------------------------------------------------------
+#define CMHIVE_FIELDS(F, ALT)                                                                      \
+	F(HiveList,      HERE, MUST)                                                               \
+	F(FileFullPath,  USTR, MAY)                                                                \
+	F(FileUserName,  USTR, MAY)                                                                \
+	F(HiveRootPath,  USTR, MAY)                                                                \
+	ALT(signature,   "Hive.Signature", UINT, MUST)                                             \
+	ALT(base_block,  "Hive.BaseBlock", PTR,  MAY)                                              \
+	ALT(version,     "Hive.Version",   UINT, MAY)                                              \
+	ALT(flags,       "Hive.HiveFlags", UINT, MAY)                                              \
+	ALT(storage,     "Hive.Storage",   HERE, MUST)
+EI_TYPE(cmhive, "_CMHIVE", CMHIVE_FIELDS);
+
+// clang-format on
+
+enum { EI_HIVE_SIGNATURE = 0xbee0bee0 };
+
+// Hives on the kernel's list, walked both ways and joined; `it.found` says how. What is on the
+// list but does not carry the signature is left out, with a note. Symbol: CmpHiveListHead.
+EI_API ei_iter ei_hives(ei_run *run);
+
+// Hives found by their signature in the memory that the kernel's page tables map, in the order of
+// their addresses, whether a list knows them or not. Scanned once per session.
+EI_API ei_iter ei_hives_scanned(ei_run *run);
+
+// The first of the hive's names that is there: file path, file as the user named it, mount point.
+EI_API ei_val ei_hive_name(const cmhive *hive);
+
+typedef struct ei_hive ei_hive;
+
+// Opens a hive for reading its keys. Scratch memory; NULL, with a note, when this build's layout is
+// not known. Cells are read through the process that maps them (Registry, since Windows 10 17134)
+// or through the kernel.
+EI_API ei_hive *ei_hive_open(ei_run *run, const cmhive *hive);
+
+// Opens a hive file that lies in memory as a whole, and stays there. The hive and all that is read
+// from it live in `arena`. EI_E_FORMAT when there is no base block; damage beyond it costs cells.
+EI_API EI_CHECKED ei_error *ei_hive_open_file(
+	ei_arena *arena, const void *bytes, size_t size, ei_hive **out);
+
+// Where the notes on a hive file go; NULL: nowhere. Those on hives in memory go to the run.
+EI_API void ei_hive_set_note(
+	ei_hive *hive, void (*note)(void *context, const char *text), void *context);
+
+typedef struct ei_hive_facts {
+	uint32_t major, minor;    // format version, 1.3 to 1.6
+	uint32_t root;            // cell index of the root key
+	uint32_t stable_bytes;    // of the part that is also in the file
+	uint32_t volatile_bytes;  // of the part that never is
+	uint64_t written;         // FILETIME; 0 unknown
+	bool base_block;          // the base block could be read
+	uint32_t blocks, missing; // 4 KiB blocks of both parts; those that cannot be read
+} ei_hive_facts;
+
+// Counts the missing blocks, so it is not free.
+EI_API ei_hive_facts ei_hive_describe(ei_hive *hive);
+
+// ---- Keys -----------------------------------------------------------------------------------
+enum ei_key_flag {
+	EI_KEY_VOLATILE = 0x1,
+	EI_KEY_HIVE_EXIT = 0x2,  // another hive is mounted here
+	EI_KEY_HIVE_ENTRY = 0x4, // root of a hive
+	EI_KEY_SYMLINK = 0x10,
+	EI_KEY_LATIN1_NAME = 0x20,
+	EI_KEY_PREDEFINED = 0x40, // stands for a handle; has no values
+};
+
+typedef struct ei_key {
+	ei_hive *hive;
+	uint32_t cell;        // index; bit 31: in the volatile storage
+	uint16_t state;       // ei_state; with any but EI_OK the rest is zero
+	uint16_t flags;       // enum ei_key_flag
+	uint64_t last_write;  // FILETIME
+	uint32_t parent;      // cell index
+	uint32_t counts[2];   // subkeys that the key says it has: stable, volatile
+	uint32_t lists[2];    // cell indices of their lists
+	uint32_t value_count; // values that the key says it has
+	uint32_t value_list;
+	uint32_t class_cell;
+	uint16_t name_length, class_length; // bytes
+} ei_key;
+
+EI_API ei_key ei_hive_root(ei_hive *hive);
+EI_API ei_key ei_hive_key_at(ei_hive *hive, uint32_t cell);
+
+// By path, without regard to case, as Windows compares. `path` may begin at the hive's root or
+// with the hive's own place: "Microsoft\\Windows", "HKLM\\SOFTWARE\\Microsoft",
+// "\\REGISTRY\\MACHINE\\SOFTWARE\\Microsoft", "SOFTWARE\\Microsoft". State EI_NONE: no such key.
+EI_API ei_key ei_key_find(ei_hive *hive, const char *path);
+
+// The subkey of that name; state EI_NONE: there is none.
+EI_API ei_key ei_key_child(const ei_key *key, const char *name, size_t length);
+
+EI_API ei_val ei_key_name(const ei_key *key);
+EI_API ei_val ei_key_class(const ei_key *key); // EI_NONE: it has no class
+EI_API ei_val ei_key_written(const ei_key *key);
+EI_API ei_val ei_key_is_volatile(const ei_key *key);
+
+// The names from below the hive's root down to `key`, with `\`; "" is the root.
+EI_API ei_val ei_key_path(const ei_key *key);
+
+// Subkeys in the order of their lists, stable before volatile.
+enum { EI_LIST_DEPTH = 4 }; // index roots within index roots; Windows makes two levels
+
+typedef struct ei_list_frame {
+	uint32_t cell;
+	uint16_t count, next;
+	uint16_t stride; // bytes of an element
+	uint16_t of_lists;
+} ei_list_frame;
+
+typedef struct ei_subkeys {
+	ei_hive *hive;
+	ei_mark mark;
+	uint64_t budget; // elements that may still be looked at
+	uint32_t key;    // cell index of the key, for notes
+	uint32_t lists[2], counts[2];
+	uint32_t storage, given; // storage being listed, keys given of it
+	uint32_t depth;
+	ei_list_frame frames[EI_LIST_DEPTH];
+} ei_subkeys;
+
+EI_API ei_subkeys ei_key_subkeys(const ei_key *key);
+// False after the last. A list element that leads to no key gives a key that is not EI_OK.
+EI_API bool ei_subkey_next(ei_subkeys *cursor, ei_key *out);
+
+// ---- Values ---------------------------------------------------------------------------------
+typedef enum ei_value_kind {
+	EI_REG_NONE,
+	EI_REG_SZ,
+	EI_REG_EXPAND_SZ,
+	EI_REG_BINARY,
+	EI_REG_DWORD,
+	EI_REG_DWORD_BIG_ENDIAN,
+	EI_REG_LINK,
+	EI_REG_MULTI_SZ,
+	EI_REG_RESOURCE_LIST,
+	EI_REG_FULL_RESOURCE_DESCRIPTOR,
+	EI_REG_RESOURCE_REQUIREMENTS_LIST,
+	EI_REG_QWORD,
+} ei_value_kind;
+
+typedef struct ei_value {
+	ei_hive *hive;
+	uint32_t cell;
+	uint16_t state;
+	uint16_t name_length; // bytes
+	uint32_t type;        // ei_value_kind, or any other number
+	uint32_t length;      // bytes of data that the value says it has
+	uint32_t data;        // cell index of the data, or the data
+	uint16_t latin1_name;
+	uint16_t resident; // the data lies in .data
+} ei_value;
+
+typedef struct ei_values {
+	ei_hive *hive;
+	ei_mark mark;
+	uint32_t list;
+	uint32_t count, next;
+} ei_values;
+
+EI_API ei_values ei_key_values(const ei_key *key);
+EI_API bool ei_value_next(ei_values *cursor, ei_value *out);
+// The value of that name ("" is the default value), without regard to case; state EI_NONE.
+EI_API ei_value ei_key_value(const ei_key *key, const char *name);
+
+EI_API ei_val ei_value_name(const ei_value *value); // "" is the default value
+EI_API ei_val ei_value_type(const ei_value *value); // "REG_SZ"; "0x1234" for what has no name
+// The data as they are stored. Data that do not all fit their cell are cut to it, with a note.
+EI_API ei_val ei_value_bytes(const ei_value *value);
+// By type: text as UTF-8 without its end (REG_MULTI_SZ: a line for each), numbers, else bytes.
+// Numbers of a wrong size are given as bytes.
+EI_API ei_val ei_value_data(const ei_value *value);
+// The data as Volatility 3's JSON has them: always text.
+EI_API ei_val ei_value_vol3(const ei_value *value);
+
+// ---- Trees ----------------------------------------------------------------------------------
+// All keys below one, depth first:
+//
+//     ei_key_walk *walk = ei_key_walk_begin(&key, true);
+//     for (ei_key_step step; ei_key_walk_next(walk, &step);)
+//             if (!step.leaving) ...
+//
+// Each key comes twice: before its subkeys, and after them (`leaving`), when its values are due;
+// the one that was walked from comes once, at the end. A key that is its own ancestor, a depth of
+// 512, or reading far more than the hive holds ends that branch with a note.
+typedef struct ei_key_walk ei_key_walk;
+
+typedef struct ei_key_step {
+	ei_key key;
+	const char *path; // of the key's parent; of the key itself when leaving. From the top down
+	uint32_t depth;   // 0: a subkey of the key that was walked from. When leaving, that of its
+			  // values: they hang under the key as its subkeys do
+	bool leaving;
+} ei_key_step;
+
+// Scratch memory; NULL when there is none. Not `recurse`: the subkeys alone, then the key itself.
+EI_API ei_key_walk *ei_key_walk_begin(const ei_key *top, bool recurse);
+EI_API bool ei_key_walk_next(ei_key_walk *walk, ei_key_step *out); // a NULL walk is at its end
+
+#endif

@@ -1,0 +1,18 @@
+// Hives in memory, for the rest of core/registry.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef REGISTRY_HIVE_MEMORY_H
+#define REGISTRY_HIVE_MEMORY_H
+
+#include "registry/hive.h"
+#include "win/list.h"
+
+struct hive_in_run {
+	struct ei_hive hive;
+	uint64_t va; // of the _CMHIVE
+	const char *name;
+};
+
+// True when the object carries the signature of a hive.
+bool cmhive_is_signed(const cmhive *hive);
+
+#endif
