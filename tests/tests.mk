@@ -19,7 +19,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(FX_OBJ) $(FORGE_PART_OBJ) $(BUIL
 	$(LINK_TEST) -lcmocka -o $@
 
 # The forge shares nothing with the readers, so its tests take from the library only what it uses.
-FORGE_PARTS := $(call obj,$(wildcard samples/forge/container*.c samples/forge/hive*.c))
+FORGE_PARTS := $(call obj,$(filter-out samples/forge/main.c,$(wildcard samples/forge/*.c)))
 $(BUILD)/tests/forge_%: $(BUILD)/obj/tests/unit/forge_%.o $(FORGE_PARTS) $(BUILD)/libeidetic.a
 	@mkdir -p $(@D)
 	$(QUIET_LD)$(CC) $(OPT) $(LDFLAGS) $^ $(PKG_LIBS) -lcmocka -pthread -o $@

@@ -1,6 +1,7 @@
 // What the container formats and `info` are told about the image.
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.h"
+#include <stdlib.h>
 
 void info_write_truth(struct forge *f)
 {
@@ -34,8 +35,9 @@ struct dump_blobs {
 
 static struct dump_range dump_copy(struct forge *f, uint64_t va, uint32_t length)
 {
-	uint8_t *bytes = va && length ? forge_alloc(f, length) : NULL;
-	if (!bytes || paging_frame(f, &f->kernel, va) == UINT64_MAX)
+	bool there = va && length && paging_frame(f, &f->kernel, va) != UINT64_MAX;
+	uint8_t *bytes = there ? forge_alloc(f, length) : NULL;
+	if (!bytes)
 		return (struct dump_range){ 0 };
 	read_bytes(f, &f->kernel, va, bytes, length);
 	return (struct dump_range){ va, bytes, length };
@@ -61,6 +63,14 @@ static void dump_add_blobs(struct forge *f, struct dump_meta *meta, struct dump_
 	meta->kdbg_block = b->kdbg.bytes ? &b->kdbg : NULL;
 	meta->ranges = &b->header;
 	meta->range_count = b->header.bytes != NULL;
+}
+
+static void dump_drop_blobs(struct dump_blobs *b)
+{
+	free((void *)b->process.bytes);
+	free((void *)b->thread.bytes);
+	free((void *)b->kdbg.bytes);
+	free((void *)b->header.bytes);
 }
 
 ei_error *dump_write(struct forge *f, const char *format, const char *path)
@@ -91,5 +101,7 @@ ei_error *dump_write(struct forge *f, const char *format, const char *path)
 	dump_bugcheck(f, &meta);
 	if (strcmp(format, "triage") == 0)
 		dump_add_blobs(f, &meta, &blobs);
-	return container_write(format, &memory, &meta, path);
+	ei_error *error = container_write(format, &memory, &meta, path);
+	dump_drop_blobs(&blobs);
+	return error;
 }

@@ -183,7 +183,7 @@ static ei_error *run(const struct options *o, struct forge *f)
 int main(int argc, char **argv)
 {
 	struct options o = { .format = "raw", .size = 2ULL << 30, .seed = 1 };
-	struct forge f = { 0 };
+	static struct forge f; // what it holds lives as long as the program
 	EI_OWNED(ei_error) error = parse_options(argc, argv, &o);
 	if (!error)
 		error = run(&o, &f);

@@ -2,45 +2,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.h"
 
-static const char *const known_keys[] = {
-	"about",
-	"build",
-	"damage",
-	"drivers",
-	"free_pages",
-	"hives",
-	"kernel",
-	"objects",
-	"paging",
-	"population",
-	"processes",
-	"processors",
-	"product_type",
-	"revision",
-	"service_pack",
-	"system_root",
-	"terms",
-	"time",
-	"triage",
-	"uptime",
-	"dump",
-	"computer",
-	"user",
+struct known_key {
+	const char *name;
+	json_type type;
+	const char *want; // NULL: any scalar
 };
+
+// clang-format off
+static const struct known_key known_keys[] = {
+	{ "about",        JSON_STRING, "text" },
+	{ "build",        JSON_NULL,   NULL },
+	{ "computer",     JSON_STRING, "text" },
+	{ "damage",       JSON_OBJECT, "an object" },
+	{ "drivers",      JSON_ARRAY,  "a list" },
+	{ "dump",         JSON_OBJECT, "an object" },
+	{ "free_pages",   JSON_NULL,   NULL },
+	{ "hives",        JSON_ARRAY,  "a list" },
+	{ "kernel",       JSON_OBJECT, "an object" },
+	{ "paging",       JSON_STRING, "text" },
+	{ "population",   JSON_STRING, "text" },
+	{ "processes",    JSON_ARRAY,  "a list" },
+	{ "processors",   JSON_NULL,   NULL },
+	{ "product_type", JSON_NULL,   NULL },
+	{ "revision",     JSON_NULL,   NULL },
+	{ "service_pack", JSON_NULL,   NULL },
+	{ "system_root",  JSON_STRING, "text" },
+	{ "terms",        JSON_ARRAY,  "a list" },
+	{ "time",         JSON_STRING, "text" },
+	{ "uptime",       JSON_NULL,   NULL },
+	{ "user",         JSON_STRING, "text" },
+};
+// clang-format on
+
+static ei_error *check_key(const struct forge *f, const char *key, const json_t *value)
+{
+	size_t i = 0;
+	while (i < ARRAY_LENGTH(known_keys) && strcmp(known_keys[i].name, key) != 0)
+		i++;
+	if (i == ARRAY_LENGTH(known_keys))
+		return ei_fail(EI_E_FORMAT, "'%s': unknown key \"%s\"", f->scenario_path, key);
+	if (known_keys[i].want && json_typeof(value) != known_keys[i].type)
+		return ei_fail(EI_E_FORMAT, "'%s': \"%s\" is not %s", f->scenario_path, key,
+			known_keys[i].want);
+	if (!known_keys[i].want && !json_is_integer(value) && !json_is_string(value))
+		return ei_fail(EI_E_FORMAT, "'%s': \"%s\" is not a number", f->scenario_path, key);
+	return NULL;
+}
 
 static ei_error *check_keys(const struct forge *f)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(f->scenario, key, value)
-	{
-		size_t i = 0;
-		while (i < ARRAY_LENGTH(known_keys) && strcmp(known_keys[i], key) != 0)
-			i++;
-		if (i == ARRAY_LENGTH(known_keys))
-			return ei_fail(
-				EI_E_FORMAT, "'%s': unknown key \"%s\"", f->scenario_path, key);
-	}
+	json_object_foreach(f->scenario, key, value) EI_TRY(check_key(f, key, value));
 	return NULL;
 }
 

@@ -35,13 +35,15 @@ static void addresses_to_text(json_t *row)
 
 void truth_row(struct forge *f, const char *plugin, const char *format, ...)
 {
-	if (!f->truth || f->error)
-		return;
 	va_list args;
 	va_start(args, format);
 	json_error_t why;
 	json_t *cells = json_vpack_ex(&why, 0, format, args);
 	va_end(args);
+	if (!f->truth || f->error) {
+		json_decref(cells); // packed all the same: it owns what `o` brought
+		return;
+	}
 	json_t *row = json_pack("{s:s}", "plugin", plugin);
 	if (!cells || !row || json_object_update(row, cells) < 0)
 		forge_fail(f, EI_E_NOMEM, "cannot make a '%s' row of the truth file: %s", plugin,

@@ -267,6 +267,13 @@ static void region_write(struct user *u, const json_t *region, uint64_t va, uint
 	}
 }
 
+static uint64_t user_end(const struct forge *f)
+{
+	if (f->pointer == 4)
+		return 0x7ff00000;
+	return f->wide_user ? 0x7fffffff0000 : 0x7ffffff0000;
+}
+
 static void create_regions(struct user *u)
 {
 	size_t i;
@@ -278,6 +285,12 @@ static void create_regions(struct user *u)
 		uint64_t va = scenario_number(region, "at", next);
 		uint32_t protection =
 			protection_number(u->f, scenario_text(region, "protection", "rw"));
+		if (!span_inside(va, bytes, user_end(u->f))) {
+			forge_fail(u->f, EI_E_FORMAT,
+				"a region of '%s' at 0x%llx is not in user space", u->p->name,
+				(unsigned long long)va);
+			return;
+		}
 		if (va == next)
 			next += (bytes + 0x1ffff) & ~0xffffULL;
 		user_region(u, va, bytes, protection);
