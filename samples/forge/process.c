@@ -70,7 +70,10 @@ static void thread_create(struct forge *f, struct process *p, uint64_t tid, uint
 	forge_put(f, t, "StartAddress", start);
 	forge_put(f, t, "Win32StartAddress", start);
 	uint64_t created = p->created + forge_below(f, 20000000);
-	forge_put(f, t, "CreateTime", created);
+	// Before Vista the low three bits of the field counted faults.
+	struct member m;
+	bool shifted = profile_member(f->profile, "_ETHREAD", "NestedFaultCount", &m);
+	forge_put(f, t, "CreateTime", shifted ? created << 3 : created);
 	uint64_t head = forge_field(f, p->object, "ThreadListHead");
 	list_add(f, &f->kernel, head, forge_field(f, t, "ThreadListEntry"));
 	uint64_t inner = forge_field(f, p->object, "Pcb.ThreadListHead");
