@@ -1,0 +1,142 @@
+// The compiled form of a term set, for the files of this folder: README.md explains it.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef SCAN_FILTER_H
+#define SCAN_FILTER_H
+
+#include "scan/tags.h"
+#include "scan/terms.h"
+
+enum {
+	BLOCK = 64,        // bytes that a kernel looks at in one round: a bit each in a word
+	PIECE = 4096,      // bytes that a kernel looks at in one call
+	BLOCK_AHEAD = 128, // bytes that a kernel may read behind its piece
+	GRAM_MAX = 8,      // bytes
+	STRIDE_MAX = 4,    // positions
+	FILTERS_MAX = 3,   // see terms_compile.c
+	NO_PATTERN = -1,
+};
+
+// Which bytes a pattern stands for.
+enum stream {
+	STREAM_RAW = 1,  // the pattern's bytes
+	STREAM_WIDE = 2, // the pattern's bytes, each followed by a zero: UTF-16LE of Latin-1
+};
+
+// One distinct term, folded to lower case. `raw_utf16`: its bytes are UTF-16LE themselves, because
+// a character of it is beyond Latin-1.
+struct pattern {
+	uint32_t text;   // in the pool
+	uint16_t length; // bytes in the pool
+	uint8_t streams; // set of enum stream
+	bool raw_utf16;
+	uint32_t term;
+	int32_t same; // the next pattern with the same bytes, or NO_PATTERN
+};
+
+// One gram of a pattern: where it is, to verify the rest. Entries of one gram lie together.
+struct entry {
+	uint32_t pattern;
+	uint16_t offset; // of the gram in the pattern
+	int16_t beside;  // where four bytes beside the gram are, from it: most others differ there
+	uint32_t four;   // these bytes, as grams are folded; with `beside` 0 of no use
+	bool first;      // the first of the pattern's grams
+	bool last;       // of this gram's entries
+};
+
+// Open addressing by the top bits of the gram's hash; `entry` is 1 + an index, 0 is free.
+struct slot {
+	uint32_t tag;
+	uint32_t entry;
+};
+
+struct filter {
+	unsigned gram;   // bytes of a gram
+	unsigned stride; // every stride-th position is looked at
+	uint64_t gram_mask;
+	bool wide;       // some pattern is in the wide stream
+	bool high_bytes; // some byte >= 0x80 is in the class
+	// Of the class: low[b & 15] >> (b >> 4) & 1 for b < 0x80, high[b & 15] >> (b >> 4) - 8 & 1.
+	uint8_t low[16], high[16];
+	uint8_t in_class[256];
+	uint64_t raw_spots[STRIDE_MAX]; // positions looked at, by number of the block % stride
+	uint64_t wide_spots[STRIDE_MAX];
+	unsigned bitmap_shift, slot_shift;
+	uint64_t *bitmap; // a bit for each hash that a gram has
+	struct slot *slots;
+	struct entry *entries;
+	size_t entry_count;
+};
+
+struct term_set {
+	struct filter filters[FILTERS_MAX];
+	size_t filter_count;
+	struct pattern *patterns;
+	size_t pattern_count;
+	uint8_t *pool;
+	size_t longest;
+};
+
+// A position whose gram is in the bitmap.
+struct candidate {
+	uint64_t hash;
+	size_t at; // offset * 2 + (1 when in the wide stream)
+};
+
+// One call of terms_scan().
+struct search {
+	const struct term_set *set;
+	const struct filter *filter;
+	const uint8_t *bytes;
+	size_t size, own;
+	term_found *found;
+	void *context;
+	// Of the piece that is looked at: places in it, then those whose gram is in the bitmap.
+	size_t raw_count, wide_count, count;
+	uint16_t raw[PIECE + 8], wide[PIECE + 8];
+	struct candidate pending[2 * PIECE + 1];
+};
+
+// Grams are compared with bit 5 of each byte set: letters lose their case, and the few others that
+// fall together are told apart when the term is verified.
+#define GRAM_FOLD UINT64_C(0x2020202020202020)
+
+static inline uint64_t gram_hash(uint64_t gram, uint64_t mask)
+{
+	return ((gram | GRAM_FOLD) & mask) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static inline uint32_t hash_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 16);
+}
+
+static inline uint8_t fold_byte(uint8_t byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+// The entries of a hash's gram; NULL when no pattern has it.
+const struct entry *filter_entries(const struct filter *filter, uint64_t hash);
+
+// Reports the patterns of `entry` that really are at the gram at `at`.
+void search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream);
+
+// ---- kernels --------------------------------------------------------------------------------
+// Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves
+// candidates in search->pending. The window is at `origin`, a multiple of BLOCK, in the bytes.
+typedef void block_kernel(struct search *search, const uint8_t *window, size_t origin, size_t size);
+
+struct kernel {
+	const char *name;
+	block_kernel *blocks; // NULL: the scalar search, which needs no blocks
+	tag_kernel *tags;
+	bool (*supported)(void);
+};
+
+void scan_scalar(struct search *search);
+block_kernel scan_ssse3;
+block_kernel scan_avx2;
+
+const struct kernel *kernel_choose(void);
+
+#endif

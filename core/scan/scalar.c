@@ -1,0 +1,40 @@
+// The search without vectors, blocks, classes or strides: what the kernels must agree with.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/filter.h"
+
+// The gram whose characters are `step` bytes apart; false when it does not fit.
+static bool gram_at(const struct search *search, size_t at, size_t step, uint64_t *gram)
+{
+	*gram = 0;
+	for (unsigned i = 0; i < search->filter->gram; i++) {
+		size_t here = at + i * step;
+		if (here + step > search->size)
+			return false;
+		if (step == 2 && search->bytes[here + 1])
+			return false;
+		*gram |= (uint64_t)search->bytes[here] << 8 * i;
+	}
+	return true;
+}
+
+// A pattern has an entry for each of its grams, so that any position of a stride meets one. Here
+// every position is looked at, and the first is enough.
+static void look_at(struct search *search, size_t at, enum stream stream)
+{
+	const struct filter *filter = search->filter;
+	uint64_t gram;
+	if (!gram_at(search, at, stream == STREAM_WIDE ? 2 : 1, &gram))
+		return;
+	const struct entry *entry = filter_entries(filter, gram_hash(gram, filter->gram_mask));
+	for (; entry; entry = entry->last ? NULL : entry + 1)
+		if (entry->first)
+			search_verify(search, entry, at, stream);
+}
+
+void scan_scalar(struct search *search)
+{
+	for (size_t at = 0; at < search->size; at++) {
+		look_at(search, at, STREAM_RAW);
+		look_at(search, at, STREAM_WIDE);
+	}
+}

@@ -1,0 +1,176 @@
+// Scanning bytes for a compiled term set: blocks to the kernel, candidates to the verifier.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/filter.h"
+
+// ---- verifying ------------------------------------------------------------------------------
+
+const struct entry *filter_entries(const struct filter *filter, uint64_t hash)
+{
+	size_t mask = (SIZE_MAX >> filter->slot_shift), at = hash >> filter->slot_shift;
+	uint32_t tag = hash_tag(hash);
+	for (;; at = (at + 1) & mask) {
+		const struct slot *slot = &filter->slots[at];
+		if (!slot->entry)
+			return NULL;
+		if (slot->tag == tag)
+			return &filter->entries[slot->entry - 1];
+	}
+}
+
+static bool same_raw(const uint8_t *bytes, const uint8_t *folded, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (fold_byte(bytes[i]) != folded[i])
+			return false;
+	return true;
+}
+
+static bool same_wide(const uint8_t *bytes, const uint8_t *folded, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (bytes[2 * i + 1] || fold_byte(bytes[2 * i]) != folded[i])
+			return false;
+	return true;
+}
+
+// Only units below 0x100 are letters: a byte of another unit must not be folded.
+static bool same_units(const uint8_t *bytes, const uint8_t *folded, size_t length)
+{
+	for (size_t i = 0; i + 1 < length; i += 2) {
+		uint8_t low = bytes[i + 1] ? bytes[i] : fold_byte(bytes[i]);
+		if (low != folded[i] || bytes[i + 1] != folded[i + 1])
+			return false;
+	}
+	return true;
+}
+
+static void report(struct search *search, const struct pattern *pattern, size_t start,
+	uint32_t length, enum term_spelling spelling)
+{
+	for (;;) {
+		struct term_hit hit = { start, length, pattern->term, spelling };
+		search->found(search->context, &hit);
+		if (pattern->same == NO_PATTERN)
+			return;
+		pattern = &search->set->patterns[pattern->same];
+	}
+}
+
+void search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream)
+{
+	const struct pattern *pattern = &search->set->patterns[entry->pattern];
+	size_t step = stream == STREAM_WIDE ? 2 : 1;
+	size_t back = entry->offset * step, length = pattern->length * step;
+	if (!(pattern->streams & stream) || at < back)
+		return;
+	size_t start = at - back;
+	if (start >= search->own || !span_inside(start, length, search->size))
+		return;
+	const uint8_t *bytes = search->bytes + start, *folded = search->set->pool + pattern->text;
+	bool same = stream == STREAM_WIDE ? same_wide(bytes, folded, pattern->length)
+		    : pattern->raw_utf16  ? same_units(bytes, folded, pattern->length)
+					  : same_raw(bytes, folded, pattern->length);
+	if (same)
+		report(search, pattern, start, (uint32_t)length,
+			stream == STREAM_WIDE || pattern->raw_utf16 ? TERM_UTF16 : TERM_ASCII);
+}
+
+// False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
+static inline bool is_likely(
+	const struct search *search, const struct entry *entry, size_t at, size_t step)
+{
+	uint64_t start = at + (uint64_t)((int64_t)entry->beside * (int64_t)step);
+	if (!entry->beside)
+		return true;
+	if (!span_inside(start, 4 * step, search->size))
+		return false;
+	const uint8_t *bytes = search->bytes + start;
+	uint32_t four = load_u32(bytes);
+	if (step == 2)
+		four = (uint32_t)(bytes[0] | bytes[2] << 8 | bytes[4] << 16) | (uint32_t)bytes[6]
+										       << 24;
+	return (four | (uint32_t)GRAM_FOLD) == entry->four;
+}
+
+static void candidate_verify(struct search *search, struct candidate one)
+{
+	const struct entry *entry = filter_entries(search->filter, one.hash);
+	size_t at = one.at / 2, step = 1 + one.at % 2;
+	for (; entry; entry = entry->last ? NULL : entry + 1)
+		if (is_likely(search, entry, at, step))
+			search_verify(search, entry, at, step == 2 ? STREAM_WIDE : STREAM_RAW);
+}
+
+static void search_flush(struct search *search)
+{
+	const struct filter *filter = search->filter;
+	size_t count = search->count;
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(&filter->slots[search->pending[i].hash >> filter->slot_shift]);
+	for (size_t i = 0; i < count; i++)
+		candidate_verify(search, search->pending[i]);
+}
+
+// ---- pieces ---------------------------------------------------------------------------------
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	for (size_t at = 0; at < size; at += BLOCK) {
+		uint64_t any = 0;
+		for (size_t i = 0; i < BLOCK; i += 8)
+			any |= load_u64(bytes + at + i);
+		if (any)
+			return false;
+	}
+	return true;
+}
+
+// Filters take turns on a piece while it is in the cache.
+static void scan_piece(struct search *search, block_kernel *blocks, const uint8_t *window,
+	size_t origin, size_t size)
+{
+	bool zero = is_zero(window, size);
+	for (size_t i = 0; i < search->set->filter_count; i++) {
+		search->filter = &search->set->filters[i];
+		if (zero && !search->filter->in_class[0])
+			continue;
+		blocks(search, window, origin, size);
+		if (search->count)
+			search_flush(search);
+	}
+}
+
+static void scan_blocks(struct search *search, block_kernel *blocks)
+{
+	size_t size = search->size, at = 0;
+	for (; at + PIECE + BLOCK_AHEAD <= size; at += PIECE)
+		scan_piece(search, blocks, search->bytes + at, at, PIECE);
+	// The rest is looked at in a copy with zeroes behind it.
+	for (; at < size; at += PIECE) {
+		uint8_t window[PIECE + BLOCK_AHEAD] = { 0 };
+		memcpy(window, search->bytes + at, MIN(size - at, sizeof window));
+		size_t left = MIN(size - at, (size_t)PIECE);
+		scan_piece(search, blocks, window, at, (left + BLOCK - 1) / BLOCK * BLOCK);
+	}
+}
+
+void terms_scan(const struct term_set *set, const uint8_t *bytes, size_t size, size_t own,
+	term_found *found, void *context)
+{
+	struct search search;
+	search.set = set;
+	search.bytes = bytes;
+	search.size = size;
+	search.own = own;
+	search.found = found;
+	search.context = context;
+	const struct kernel *kernel = kernel_choose();
+	if (kernel->blocks) {
+		scan_blocks(&search, kernel->blocks);
+		return;
+	}
+	for (size_t i = 0; i < set->filter_count; i++) {
+		search.filter = &set->filters[i];
+		scan_scalar(&search);
+	}
+}

@@ -1,0 +1,392 @@
+// Term search: every kernel finds what a naive search finds, wherever it lies.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/filter.h"
+#include "tests/fx/test.h"
+
+static const char *const kernels[] = { "scalar", "sse", "avx2" };
+
+// ---- the naive search -----------------------------------------------------------------------
+
+struct hits {
+	struct term_hit *items;
+	size_t count, room;
+};
+
+static void hit_add(void *context, const struct term_hit *hit)
+{
+	struct hits *hits = context;
+	if (hits->count == hits->room) {
+		hits->room = hits->room ? hits->room * 2 : 1024;
+		hits->items = realloc(hits->items, hits->room * sizeof *hits->items);
+		assert_non_null(hits->items);
+	}
+	hits->items[hits->count++] = *hit;
+}
+
+static int compare_hits(const void *left, const void *right)
+{
+	const struct term_hit *a = left, *b = right;
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	if (a->term != b->term)
+		return a->term < b->term ? -1 : 1;
+	return (int)a->spelling - (int)b->spelling;
+}
+
+static bool is_at(const uint8_t *at, const struct term *term, size_t step)
+{
+	for (size_t i = 0; i < term->length; i++)
+		if (fold_byte(at[i * step]) != fold_byte((uint8_t)term->text[i]) ||
+			(step == 2 && at[i * step + 1]))
+			return false;
+	return true;
+}
+
+static void naive_scan(const struct term *terms, size_t count, const uint8_t *bytes, size_t size,
+	size_t own, struct hits *hits)
+{
+	for (size_t at = 0; at < own; at++)
+		for (size_t i = 0; i < count; i++)
+			for (uint32_t step = 1; step <= 2; step++) {
+				uint32_t length = terms[i].length * step;
+				if (length > size - at || !is_at(bytes + at, &terms[i], step))
+					continue;
+				struct term_hit hit = { at, length, (uint32_t)i,
+					step == 2 ? TERM_UTF16 : TERM_ASCII };
+				hit_add(hits, &hit);
+			}
+}
+
+static void check_scan(
+	const struct term *terms, size_t count, const uint8_t *bytes, size_t size, size_t own)
+{
+	struct hits want = { 0 };
+	naive_scan(terms, count, bytes, size, own, &want);
+	struct term_set *set = NULL;
+	assert_null(terms_compile(terms, count, &set));
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+		struct hits have = { 0 };
+		setenv("EIDETIC_SIMD", kernels[k], 1);
+		// An exact copy, so that a read past the end is seen by the sanitizer.
+		uint8_t *copy = malloc(size ? size : 1);
+		memcpy(copy, bytes, size);
+		terms_scan(set, copy, size, own, hit_add, &have);
+		free(copy);
+		if (have.count)
+			qsort(have.items, have.count, sizeof *have.items, compare_hits);
+		assert_int_equal(have.count, want.count);
+		for (size_t i = 0; i < have.count; i++) {
+			assert_int_equal(compare_hits(&have.items[i], &want.items[i]), 0);
+			assert_int_equal(have.items[i].length, want.items[i].length);
+		}
+		free(have.items);
+	}
+	unsetenv("EIDETIC_SIMD");
+	term_set_drop(set);
+	free(want.items);
+}
+
+static struct term term_of(const char *text)
+{
+	return (struct term){ text, (uint32_t)strlen(text) };
+}
+
+// ---- numbers --------------------------------------------------------------------------------
+
+static uint64_t seed = 1;
+
+static uint32_t random_below(uint32_t bound)
+{
+	seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return (uint32_t)(seed >> 33) % bound;
+}
+
+static void random_text(uint8_t *out, size_t size, const char *alphabet)
+{
+	uint32_t letters = (uint32_t)strlen(alphabet);
+	for (size_t i = 0; i < size; i++)
+		out[i] = (uint8_t)alphabet[random_below(letters)];
+}
+
+// ---- claims ---------------------------------------------------------------------------------
+
+static void found_at_every_offset(void **state)
+{
+	(void)state;
+	const struct term terms[] = { term_of("Evil.Example"), term_of("abc") };
+	uint8_t bytes[PIECE + 512];
+	for (size_t size = 300; size <= sizeof bytes; size += sizeof bytes - 300)
+		for (size_t at = 0; at < 290; at++)
+			for (unsigned wide = 0; wide <= 1; wide++) {
+				memset(bytes, 0xcc, sizeof bytes);
+				size_t from = size - 300 + at;
+				for (size_t i = 0; i < 12 && from + i * (1 + wide) + wide < size;
+					i++) {
+					bytes[from + i * (1 + wide)] = (uint8_t) "eVIL.eXAMPLE"[i];
+					if (wide)
+						bytes[from + 2 * i + 1] = 0;
+				}
+				check_scan(terms, 2, bytes, size, size);
+			}
+}
+
+static void small_alphabets_agree_with_naive_search(void **state)
+{
+	(void)state;
+	static const char *const alphabets[] = { "ab", "aAbB", "abc.", "ab\1", "a\xc3" };
+	uint8_t bytes[9000];
+	for (unsigned round = 0; round < 60; round++) {
+		const char *alphabet = alphabets[round % ARRAY_LENGTH(alphabets)];
+		char text[40][24];
+		struct term terms[40];
+		size_t count = 1 + random_below(40);
+		for (size_t i = 0; i < count; i++) {
+			uint32_t length = TERM_SHORTEST + random_below(round % 2 ? 4 : 20);
+			// The naive search spells UTF-16 as Latin-1, so terms stay ASCII.
+			random_text(
+				(uint8_t *)text[i], length, strlen(alphabet) == 2 ? "ab" : "abA.");
+			terms[i] = (struct term){ text[i], length };
+		}
+		size_t size = round % 3 ? 64 + random_below(600) : sizeof bytes - random_below(200);
+		random_text(bytes, size, alphabet);
+		for (size_t i = 0; round % 4 == 1 && i < size; i++)
+			bytes[i] = i / 40 % 2 && i % 2 ? 0 : bytes[i];
+		check_scan(terms, count, bytes, size, size - random_below(60));
+	}
+}
+
+static void contained_and_repeated_terms_are_all_reported(void **state)
+{
+	(void)state;
+	struct term terms[] = { term_of("www.evil.example"), term_of("evil"), term_of("EVIL.ex"),
+		term_of("evil"), term_of("example"), term_of("vil.") };
+	const char *text = "see http://WWW.Evil.Example/evil.exe";
+	check_scan(terms, ARRAY_LENGTH(terms), (const uint8_t *)text, strlen(text), strlen(text));
+}
+
+static void all_the_same_letter_is_found_everywhere(void **state)
+{
+	(void)state;
+	char letters[64];
+	uint8_t bytes[700];
+	struct term terms[61];
+	memset(letters, 'a', sizeof letters);
+	memset(bytes, 'A', sizeof bytes);
+	for (uint32_t i = 0; i < ARRAY_LENGTH(terms); i++)
+		terms[i] = (struct term){ letters, TERM_SHORTEST + i };
+	check_scan(terms, ARRAY_LENGTH(terms), bytes, sizeof bytes, sizeof bytes);
+}
+
+static void hits_that_start_behind_the_chunk_are_not_reported(void **state)
+{
+	(void)state;
+	const struct term terms[] = { term_of("border") };
+	uint8_t bytes[200];
+	for (size_t own = 90; own < 110; own++) {
+		memset(bytes, ' ', sizeof bytes);
+		memcpy(bytes + 100, "border", 6);
+		check_scan(terms, 1, bytes, sizeof bytes, own);
+	}
+}
+
+static void chunks_with_overlap_see_each_hit_once(void **state)
+{
+	(void)state;
+	const struct term terms[] = { term_of("overlap"), term_of("lap ove") };
+	static uint8_t bytes[20000];
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t) "overlap "[i % 8];
+	struct term_set *set = NULL;
+	assert_null(terms_compile(terms, 2, &set));
+	struct hits whole = { 0 }, parts = { 0 };
+	terms_scan(set, bytes, sizeof bytes, sizeof bytes, hit_add, &whole);
+	for (size_t at = 0; at < sizeof bytes; at += 777) {
+		size_t own = MIN(sizeof bytes - at, (size_t)777);
+		size_t size = MIN(sizeof bytes - at, own + terms_longest(set) - 1);
+		terms_scan(set, bytes + at, size, own, hit_add, &parts);
+	}
+	assert_int_equal(parts.count, whole.count);
+	assert_int_equal(whole.count, 2 * (sizeof bytes / 8) - 1);
+	free(whole.items);
+	free(parts.items);
+	term_set_drop(set);
+}
+
+static size_t count_in(const struct term *term, const void *bytes, size_t size, size_t *utf16)
+{
+	struct term_set *set = NULL;
+	assert_null(terms_compile(term, 1, &set));
+	struct hits hits = { 0 };
+	terms_scan(set, bytes, size, size, hit_add, &hits);
+	for (size_t i = 0; i < hits.count; i++)
+		*utf16 += hits.items[i].spelling == TERM_UTF16;
+	free(hits.items);
+	term_set_drop(set);
+	return hits.count;
+}
+
+static void terms_beyond_ascii_are_utf8_and_utf16(void **state)
+{
+	(void)state;
+	static const uint8_t latin[] = "x m\xc3\xbcller y M\0\xfc\0L\0l\0e\0r\0 \0";
+	static const uint8_t cyrillic[] = "\xd0\xb2\xd0\xb8\xd1\x80 A\0\x32\x04\x38\x04\x40\x04 "
+					  "\0a\0\x32\x04\x38\x04\x40\x04";
+	struct term muller = term_of("m\xc3\xbcller"), vir = term_of("\xd0\xb2\xd0\xb8\xd1\x80");
+	struct term avir = term_of("a\xd0\xb2\xd0\xb8\xd1\x80");
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+		setenv("EIDETIC_SIMD", kernels[k], 1);
+		size_t utf16 = 0;
+		assert_int_equal(count_in(&muller, latin, sizeof latin - 1, &utf16), 2);
+		assert_int_equal(utf16, 1);
+		utf16 = 0;
+		assert_int_equal(count_in(&vir, cyrillic, sizeof cyrillic - 1, &utf16), 3);
+		assert_int_equal(utf16, 2);
+		utf16 = 0;
+		assert_int_equal(count_in(&avir, cyrillic, sizeof cyrillic - 1, &utf16), 2);
+		assert_int_equal(utf16, 2);
+	}
+	unsetenv("EIDETIC_SIMD");
+}
+
+static void terms_outside_the_limits_are_refused(void **state)
+{
+	(void)state;
+	struct term_set *set = NULL;
+	char long_text[TERM_LONGEST + 1];
+	memset(long_text, 'x', sizeof long_text);
+	const struct term wrong[] = { { "ab", 2 }, { long_text, sizeof long_text } };
+	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+		ei_error *error = terms_compile(&wrong[i], 1, &set);
+		assert_non_null(error);
+		assert_int_equal(ei_error_code(error), EI_E_LIMIT);
+		ei_error_drop(error);
+		assert_null(set);
+	}
+}
+
+static void no_terms_find_nothing(void **state)
+{
+	(void)state;
+	struct term_set *set = NULL;
+	struct hits hits = { 0 };
+	assert_null(terms_compile(NULL, 0, &set));
+	terms_scan(set, (const uint8_t *)"anything", 8, 8, hit_add, &hits);
+	assert_int_equal(hits.count, 0);
+	term_set_drop(set);
+}
+
+// ---- real lists -----------------------------------------------------------------------------
+
+static char *list_read(size_t *size)
+{
+	const char *shared = getenv("EIDETIC_SHARED");
+	char path[4096];
+	snprintf(path, sizeof path, "%s/data/terms/mem_10000.txt", shared ? shared : "../shared");
+	FILE *file = fopen(path, "rb");
+	if (!file)
+		return NULL;
+	char *text = malloc(1 << 20);
+	*size = fread(text, 1, 1 << 20, file);
+	fclose(file);
+	return text;
+}
+
+// Each term somewhere, among pieces of others.
+static void real_list_is_found_by_all_kernels_alike(void **state)
+{
+	(void)state;
+	size_t size = 0, count = 0;
+	char *text = list_read(&size);
+	if (!text) {
+		print_message("skipped: no mem_10000.txt under $EIDETIC_SHARED/data/terms\n");
+		skip();
+	}
+	struct term *terms = malloc(20000 * sizeof *terms);
+	for (char *at = text, *end; (end = memchr(at, '\n', (size_t)(text + size - at)));
+		at = end + 1)
+		if (end - at >= TERM_SHORTEST && end - at <= TERM_LONGEST && count < 20000)
+			terms[count++] = (struct term){ at, (uint32_t)(end - at) };
+	struct term_set *set = NULL;
+	assert_null(terms_compile(terms, count, &set));
+	struct hits hits[ARRAY_LENGTH(kernels)] = { 0 };
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+		setenv("EIDETIC_SIMD", kernels[k], 1);
+		terms_scan(set, (const uint8_t *)text, size, size, hit_add, &hits[k]);
+		qsort(hits[k].items, hits[k].count, sizeof(struct term_hit), compare_hits);
+		assert_true(hits[k].count >= count);
+		assert_int_equal(hits[k].count, hits[0].count);
+		for (size_t i = 0; i < hits[k].count; i++)
+			assert_int_equal(compare_hits(&hits[k].items[i], &hits[0].items[i]), 0);
+	}
+	unsetenv("EIDETIC_SIMD");
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++)
+		free(hits[k].items);
+	term_set_drop(set);
+	free(terms);
+	free(text);
+}
+
+// ---- tags -----------------------------------------------------------------------------------
+
+struct tag_hits {
+	uint64_t sum;
+	size_t count;
+};
+
+static void tag_add(void *context, size_t at, uint32_t tag)
+{
+	struct tag_hits *hits = context;
+	hits->sum = hits->sum * 31 + at * 7 + tag;
+	hits->count++;
+}
+
+static void tags_are_found_by_all_kernels_alike(void **state)
+{
+	(void)state;
+	uint32_t tags[] = { 0x636f7250, 0xe36f7250, 0x644c6d4d, 0x656c6946, 0x636f7250 };
+	static uint8_t bytes[4096];
+	random_text(bytes, sizeof bytes,
+		"PromMLd\xe3"
+		"cFile");
+	for (size_t i = 0; i < 200; i++) {
+		uint32_t tag = tags[random_below(5)];
+		memcpy(bytes + random_below(sizeof bytes / 4) * 4, &tag, 4);
+	}
+	for (unsigned align = TAG_ALIGN_32; align <= TAG_ALIGN_64; align *= 2)
+		for (size_t size = 0; size < sizeof bytes; size += size < 300 ? 1 : 997) {
+			struct tag_set set;
+			tag_set_init(&set, align, tags, ARRAY_LENGTH(tags));
+			assert_int_equal(set.count, 4);
+			struct tag_hits want = { 0 };
+			for (size_t at = 0; at + 8 <= size; at += align)
+				for (size_t i = 0; i < 4; i++)
+					if (load_u32(bytes + at + 4) == tags[i])
+						tag_add(&want, at, tags[i]);
+			for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+				struct tag_hits have = { 0 };
+				setenv("EIDETIC_SIMD", kernels[k], 1);
+				tags_scan(&set, bytes, size, tag_add, &have);
+				assert_int_equal(have.count, want.count);
+				assert_int_equal(have.sum, want.sum);
+			}
+		}
+	unsetenv("EIDETIC_SIMD");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(found_at_every_offset),
+		cmocka_unit_test(small_alphabets_agree_with_naive_search),
+		cmocka_unit_test(contained_and_repeated_terms_are_all_reported),
+		cmocka_unit_test(all_the_same_letter_is_found_everywhere),
+		cmocka_unit_test(hits_that_start_behind_the_chunk_are_not_reported),
+		cmocka_unit_test(chunks_with_overlap_see_each_hit_once),
+		cmocka_unit_test(terms_beyond_ascii_are_utf8_and_utf16),
+		cmocka_unit_test(terms_outside_the_limits_are_refused),
+		cmocka_unit_test(no_terms_find_nothing),
+		cmocka_unit_test(real_list_is_found_by_all_kernels_alike),
+		cmocka_unit_test(tags_are_found_by_all_kernels_alike),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
