@@ -23,6 +23,9 @@ ei_error *ei_hive_open_file(ei_arena *arena, const void *bytes, size_t size, ei_
 	if (memcmp(base, "regf", 4) != 0)
 		return ei_fail(EI_E_FORMAT, "hive file begins with %02x%02x%02x%02x, want 'regf'",
 			base[0], base[1], base[2], base[3]);
+	if (load_u32(base + BASE_TYPE))
+		return ei_fail(EI_E_FORMAT, "file is a log of changes to a hive (type %u)",
+			load_u32(base + BASE_TYPE));
 	struct ei_hive *hive = ei_alloc(arena, sizeof *hive);
 	struct file_source *file = ei_alloc(arena, sizeof *file);
 	if (!hive || !file)

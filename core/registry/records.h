@@ -23,6 +23,7 @@ enum {
 	BASE_WRITTEN = 12,
 	BASE_MAJOR = 20,
 	BASE_MINOR = 24,
+	BASE_TYPE = 28, // 0: a hive; else a log of changes to one
 	BASE_ROOT = 36,
 	BASE_LENGTH = 40,
 	BASE_READ = 48, // bytes that we look at
