@@ -10,7 +10,8 @@ TEST_PKGS := cmocka
 
 CC        ?= gcc
 OPT       ?= -O2
-WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+             -Wno-missing-field-initializers
 STD       := -std=gnu11 -fvisibility=hidden -fPIC -pthread -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 CPPFLAGS  += -I. -Icore/include -Icore -I$(BUILD)/gen -DEI_VERSION='"$(VERSION)"'
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)

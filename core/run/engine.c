@@ -132,7 +132,8 @@ static ei_error *output_prepare(const struct session *session, const struct run_
 	if (!output->filters)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < wish->filter_count; i++) {
-		EI_TRY(filter_parse(arena, &output->table, wish->filters[i], &output->filters[i]));
+		EI_TRY(row_filter_parse(
+			arena, &output->table, wish->filters[i], &output->filters[i]));
 		output->filter_count++;
 	}
 	return NULL;
@@ -141,7 +142,7 @@ static ei_error *output_prepare(const struct session *session, const struct run_
 static void output_release(struct output *output)
 {
 	for (size_t i = 0; i < output->filter_count; i++)
-		filter_deinit(&output->filters[i]);
+		row_filter_deinit(&output->filters[i]);
 }
 
 // Why the listing is not whole; NULL when it is.

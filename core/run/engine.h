@@ -3,14 +3,14 @@
 #ifndef RUN_ENGINE_H
 #define RUN_ENGINE_H
 
-#include "run/filter.h"
+#include "run/row_filter.h"
 #include "run/run.h"
 
 // What a run shows, and to whom; ei_run.output.
 struct output {
 	struct row_sink *sink;
 	struct table table;
-	struct filter *filters;
+	struct row_filter *filters;
 	size_t filter_count;
 	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *progress_context;

@@ -44,7 +44,9 @@ ei_error *output_columns(ei_arena *arena, const struct run_wish *wish, struct ou
 	size_t count = 0;
 	for (unsigned i = 0; i < plugin->column_count; i++) {
 		const ei_column *column = &plugin->columns[i];
-		const char *title = wish->compat ? compat_title(wish, column) : column->name;
+		const char *title = wish->compat        ? compat_title(wish, column)
+				    : column->vol3_only ? NULL
+							: column->name;
 		if (title && !is_hidden(wish, title))
 			shown[count++] = (struct shown_column){ column, title, i };
 	}
@@ -108,7 +110,8 @@ bool ei_emit_at(ei_run *run, uint32_t depth, const ei_val *cells)
 	if (!output || ei_stopped(run))
 		return false;
 	ei_error *error = cells_check(run->plugin, cells);
-	if (!error && !filters_pass(output->filters, output->filter_count, &output->table, cells))
+	if (!error &&
+		!row_filters_pass(output->filters, output->filter_count, &output->table, cells))
 		return true;
 	if (!error)
 		error = output->sink->row(output->sink, depth, cells);

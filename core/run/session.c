@@ -142,6 +142,7 @@ ei_error *session_open(const struct session_wish *wish, struct session **out)
 	session->store = wish->store;
 	session->threads = wish->threads ? MIN(wish->threads, (unsigned)THREADS_MAX) : processors();
 	session->verbose = wish->verbose;
+	session->compat_vol3 = wish->compat_vol3;
 	session->physical = (struct space){ .mode = &space_physical };
 	EI_TRY(ei_arena_create(SESSION_ARENA_MAX, &session->arena));
 	EI_TRY(image_open(wish->image, wish->format, &session->image));

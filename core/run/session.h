@@ -13,6 +13,7 @@ struct session_wish {
 	uint64_t dtb, kernel_base;
 	unsigned threads; // 0: one a processor
 	unsigned verbose;
+	bool compat_vol3;
 	const struct profile_store *store; // lives as long as the session
 	const bool *cancelled;
 };

@@ -30,6 +30,7 @@ typedef struct ei_column {
 	const char *vol3_absent;  // what Volatility prints where there is nothing; NULL: null
 	const char *vol3_with;    // Volatility has the column only when this option is given...
 	const char *vol3_without; // ... or only when this one is not
+	bool vol3_only;           // only shown with --compat
 	const char *ioc;          // OpenIOC term that this column answers, or NULL
 } ei_column;
 

@@ -1,7 +1,7 @@
 // --filters: parsed once, asked for every row.
 // SPDX-License-Identifier: Apache-2.0
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include "run/filter.h"
+#include "run/row_filter.h"
 
 #include "run/value_text.h"
 #include <pcre2.h>
@@ -17,7 +17,7 @@ static int column_like(const struct table *table, const char *name)
 	return -1;
 }
 
-static ei_error *expression_compile(struct filter *filter)
+static ei_error *expression_compile(struct row_filter *filter)
 {
 	int code;
 	PCRE2_SIZE place;
@@ -31,10 +31,10 @@ static ei_error *expression_compile(struct filter *filter)
 		(size_t)place + 1, (const char *)why);
 }
 
-ei_error *filter_parse(
-	ei_arena *arena, const struct table *table, const char *text, struct filter *out)
+ei_error *row_filter_parse(
+	ei_arena *arena, const struct table *table, const char *text, struct row_filter *out)
 {
-	struct filter filter = { .column = -1, .exclude = text[0] == '-' };
+	struct row_filter filter = { .column = -1, .exclude = text[0] == '-' };
 	const char *start = text + (text[0] == '-' || text[0] == '+');
 	const char *comma = strchr(start, ',');
 	if (comma) {
@@ -56,7 +56,7 @@ ei_error *filter_parse(
 	return NULL;
 }
 
-void filter_deinit(struct filter *filter)
+void row_filter_deinit(struct row_filter *filter)
 {
 	if (filter->expression)
 		pcre2_code_free(filter->expression);
@@ -77,8 +77,8 @@ static bool expression_found(pcre2_code *code, const char *text, size_t length)
 	return found;
 }
 
-static bool cell_found(
-	const struct filter *filter, const struct table *table, size_t column, const ei_val *cells)
+static bool cell_found(const struct row_filter *filter, const struct table *table, size_t column,
+	const ei_val *cells)
 {
 	const struct shown_column *shown = &table->columns[column];
 	struct text text;
@@ -94,7 +94,8 @@ static bool cell_found(
 	return found;
 }
 
-static bool filter_met(const struct filter *filter, const struct table *table, const ei_val *cells)
+static bool filter_met(
+	const struct row_filter *filter, const struct table *table, const ei_val *cells)
 {
 	bool found = false;
 	if (filter->column >= 0)
@@ -105,8 +106,8 @@ static bool filter_met(const struct filter *filter, const struct table *table, c
 	return found != filter->exclude;
 }
 
-bool filters_pass(
-	const struct filter *filters, size_t count, const struct table *table, const ei_val *cells)
+bool row_filters_pass(const struct row_filter *filters, size_t count, const struct table *table,
+	const ei_val *cells)
 {
 	for (size_t i = 0; i < count; i++)
 		if (filter_met(&filters[i], table, cells))

@@ -1,0 +1,66 @@
+// The command: what its files share.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "out/out.h"
+#include "run/run.h"
+
+enum exit_status {
+	EXIT_COMPLETE = 0,
+	EXIT_NOTHING = 1, // nothing could be done; the message says why
+	EXIT_USAGE = 2,
+	EXIT_NOT_WINDOWS = 3, // or not recognised
+	EXIT_INCOMPLETE = 4,  // done, but not all of it
+};
+
+enum { LIST_MAX = 64 }; // values of a repeatable option
+
+struct list {
+	const char *items[LIST_MAX + 1]; // NULL-terminated
+	size_t count;
+};
+
+// Global options, as given.
+struct global {
+	const char *file, *format, *renderer, *output_dir, *profile, *compat, *progress;
+	struct list symbol_dirs, plugin_dirs, filters, hidden;
+	uint64_t dtb, kernel_base, threads, limit;
+	unsigned verbose;
+	bool quiet, offline, help, version, why;
+	const char *command; // the first word; NULL
+	char **rest;         // what follows it
+	int rest_count;
+};
+
+// Takes global options wherever they stand; in `rest` remain the words that are the command's own.
+EI_CHECKED ei_error *global_parse(int argc, char **argv, ei_arena *arena, struct global *out);
+
+void global_help(FILE *out);
+void plugin_help(FILE *out, const ei_plugin *plugin);
+
+// One line on stderr; drops the error. The status that it means.
+enum exit_status report(ei_error *error);
+
+// Set by Ctrl-C; a second one ends the process.
+extern const bool *const cancelled;
+void signals_catch(void);
+
+// A bar on stderr, drawn when a run takes longer than half a second and stderr is a terminal.
+struct progress {
+	bool on;
+	bool shown;
+	uint64_t start_ns, drawn_ns;
+};
+void progress_init(struct progress *progress, const char *wish); // "auto", "always", "never"
+void progress_draw(void *progress, uint64_t done, uint64_t total);
+void progress_clear(struct progress *progress);
+
+enum exit_status command_plugin(const struct global *global, const struct plugin_set *plugins);
+enum exit_status command_plugins(const struct global *global, const struct plugin_set *plugins);
+
+// Opens what -f, -s, --profile, --dtb... ask for.
+EI_CHECKED ei_error *open_session(
+	const struct global *global, struct profile_store *store, struct session **out);
+
+#endif

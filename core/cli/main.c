@@ -1,0 +1,80 @@
+// The command.
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+static const struct {
+	ei_code code;
+	enum exit_status status;
+} statuses[] = {
+	{ EI_E_IO, EXIT_NOTHING },
+	{ EI_E_USAGE, EXIT_USAGE },
+	{ EI_E_FORMAT, EXIT_NOT_WINDOWS },
+	{ EI_E_UNKNOWN, EXIT_NOT_WINDOWS },
+	{ EI_E_REQUIREMENT, EXIT_NOTHING },
+	{ EI_E_LIMIT, EXIT_NOTHING },
+	{ EI_E_NOMEM, EXIT_NOTHING },
+	{ EI_E_CANCELLED, EXIT_INCOMPLETE },
+};
+
+// Names from the file system and from images are in messages: none of their bytes may drive the
+// terminal.
+static void print_safely(const char *text)
+{
+	for (const unsigned char *at = (const unsigned char *)text; *at; at++)
+		if (*at < 0x20 || *at == 0x7f)
+			fprintf(stderr, "\\x%02x", *at);
+		else
+			fputc(*at, stderr);
+}
+
+enum exit_status report(ei_error *error)
+{
+	if (!error)
+		return EXIT_COMPLETE;
+	fflush(stdout);
+	fputs("eidetic: ", stderr);
+	print_safely(ei_error_text(error));
+	fputs("\n", stderr);
+	enum exit_status status = EXIT_NOTHING;
+	for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++)
+		if (statuses[i].code == ei_error_code(error))
+			status = statuses[i].status;
+	ei_error_drop(error);
+	return status;
+}
+
+static enum exit_status command(const struct global *global)
+{
+	EI_OWNED(plugin_set) plugins = NULL;
+	ei_error *error = plugin_set_create(&plugins);
+	for (size_t i = 0; !error && i < global->plugin_dirs.count; i++)
+		error = plugin_set_load(plugins, global->plugin_dirs.items[i]);
+	if (error)
+		return report(error);
+	if (!strcmp(global->command, "plugins"))
+		return command_plugins(global, plugins);
+	return command_plugin(global, plugins);
+}
+
+int main(int argc, char **argv)
+{
+	signals_catch();
+	EI_OWNED(ei_arena) arena = NULL;
+	struct global global;
+	ei_error *error = ei_arena_create(16 << 20, &arena);
+	if (!error)
+		error = global_parse(argc, argv, arena, &global);
+	if (error)
+		return report(error);
+	if (global.version) {
+		puts("eidetic " EI_VERSION);
+		return EXIT_COMPLETE;
+	}
+	if (!global.command) {
+		global_help(global.help ? stdout : stderr);
+		return global.help ? EXIT_COMPLETE : EXIT_USAGE;
+	}
+	return command(&global);
+}

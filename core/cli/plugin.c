@@ -1,0 +1,132 @@
+// eidetic -f IMAGE PLUGIN: open, run, show, say how it ended.
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STREAM_BUFFER = 1 << 16 };
+
+ei_error *open_session(
+	const struct global *global, struct profile_store *store, struct session **out)
+{
+	if (!global->file)
+		return ei_fail(
+			EI_E_USAGE, "no image was named: eidetic -f IMAGE %s", global->command);
+	*store = (struct profile_store){ .dirs = global->symbol_dirs.items };
+	struct session_wish wish = {
+		.image = global->file,
+		.format = global->format,
+		.profile = global->profile,
+		.dtb = global->dtb,
+		.kernel_base = global->kernel_base,
+		.threads = (unsigned)MIN(global->threads, (uint64_t)UINT32_MAX),
+		.verbose = global->verbose,
+		.compat_vol3 = global->compat != NULL,
+		.store = store,
+		.cancelled = cancelled,
+	};
+	return session_open(&wish, out);
+}
+
+static ei_error *output_dir_check(const struct global *global)
+{
+	struct stat status;
+	if (!global->output_dir)
+		return NULL;
+	if (stat(global->output_dir, &status))
+		return ei_fail(
+			EI_E_IO, "output folder '%s': %s", global->output_dir, strerror(errno));
+	return S_ISDIR(status.st_mode) ? NULL
+				       : ei_fail(EI_E_USAGE, "output folder '%s' is not a folder",
+						 global->output_dir);
+}
+
+static ei_error *sink_open(const struct global *global, struct row_sink **out)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	struct out_wish wish = {
+		.renderer = global->renderer ? global->renderer
+			    : terminal       ? "pretty"
+					     : "text",
+		.stream = stdout,
+		.side = global->quiet ? NULL : stderr,
+		.colour = terminal && !getenv("NO_COLOR"),
+	};
+	setvbuf(stdout, NULL, terminal ? _IOLBF : _IOFBF, STREAM_BUFFER);
+	return out_create(&wish, out);
+}
+
+// What the end of a run means to whoever called.
+static enum exit_status status_of(const struct run_result *result)
+{
+	if (result->trailer.complete || !strcmp(result->trailer.why, "limit"))
+		return EXIT_COMPLETE;
+	return EXIT_INCOMPLETE;
+}
+
+static enum exit_status finish(struct run_result *result)
+{
+	enum exit_status status = status_of(result);
+	if (!result->failure)
+		return status;
+	ei_code code = ei_error_code(result->failure);
+	if (code == EI_E_CANCELLED) { // the reader of a pipe has gone: it knows
+		ei_error_drop(result->failure);
+		return status;
+	}
+	enum exit_status reported = report(result->failure);
+	return result->trailer.rows && code != EI_E_IO ? EXIT_INCOMPLETE : reported;
+}
+
+static ei_error *run_on_image(const struct global *global, const ei_plugin *plugin,
+	const struct option_values *options, struct run_result *result)
+{
+	EI_TRY(output_dir_check(global));
+	EI_OWNED(row_sink) sink = NULL;
+	EI_TRY(sink_open(global, &sink));
+	struct profile_store store;
+	EI_OWNED(session) session = NULL;
+	EI_TRY(open_session(global, &store, &session));
+	struct progress progress;
+	progress_init(&progress, global->quiet ? "never" : global->progress);
+	struct run_wish wish = {
+		.plugin = plugin,
+		.options = options,
+		.limit = global->limit,
+		.filters = global->filters.items,
+		.filter_count = global->filters.count,
+		.hidden = global->hidden.items,
+		.hidden_count = global->hidden.count,
+		.compat = global->compat != NULL,
+		.cancelled = cancelled,
+		.progress = progress_draw,
+		.progress_context = &progress,
+	};
+	ei_error *error = run_plugin(session, &wish, sink, result);
+	progress_clear(&progress);
+	return error;
+}
+
+enum exit_status command_plugin(const struct global *global, const struct plugin_set *plugins)
+{
+	const ei_plugin *plugin;
+	ei_error *error = plugin_set_find(plugins, global->command, &plugin);
+	if (error)
+		return report(error);
+	if (global->help) {
+		plugin_help(stdout, plugin);
+		return EXIT_COMPLETE;
+	}
+	EI_OWNED(ei_arena) arena = NULL;
+	struct option_values options;
+	struct run_result result = { 0 };
+	error = ei_arena_create(16 << 20, &arena);
+	if (!error)
+		error = options_parse(arena, plugin, global->rest_count, global->rest, &options);
+	if (!error)
+		error = run_on_image(global, plugin, &options, &result);
+	return error ? report(error) : finish(&result);
+}
