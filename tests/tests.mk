@@ -28,6 +28,9 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/driver.o $(
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@
 
+$(BUILD)/hive-dump: $(BUILD)/obj/tests/parity/hives/dump.o $(BUILD)/libeidetic.a
+	$(LINK_TEST) -o $@
+
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libeidetic.a
 	@mkdir -p $(@D)
 	$(LINK_TEST) -o $@
