@@ -8,7 +8,7 @@ struct population {
 	json_t *scenario;
 	const char *user, *computer;
 	size_t process_limit, driver_limit;
-	uint64_t pids[128];
+	uint64_t pids[128], created[128]; // by row of the table; 0: not in this build
 };
 
 static void add_environment(struct population *p, json_t *process, bool user)
@@ -91,26 +91,38 @@ static bool process_wanted(const struct forge *f, const struct desktop_process *
 	return !(d->wow64 && f->pointer == 4);
 }
 
-static uint64_t parent_pid(struct population *p, const char *parent)
+static int find_parent(const struct population *p, const char *parent)
 {
-	for (size_t i = 0; parent && desktop_processes[i].name; i++) {
+	for (int i = 0; parent && desktop_processes[i].name; i++) {
 		if (p->pids[i] && strcmp(desktop_processes[i].name, parent) == 0)
-			return p->pids[i];
+			return i;
 	}
-	return 0;
+	return -1;
+}
+
+// In the order of the table, or minutes later; always after the parent.
+static uint64_t process_created(
+	struct population *p, const struct desktop_process *d, int parent, uint64_t order)
+{
+	struct forge *f = p->f;
+	uint64_t created = f->booted + order * 4000000 + forge_below(f, 3000000);
+	if (d->late_minutes)
+		created = f->booted + d->late_minutes * 600000000ULL + forge_below(f, 300000000);
+	if (parent >= 0)
+		created = MAX(created, p->created[parent] + 2500000);
+	return MIN(created, f->now - 10000000);
 }
 
 static void add_process(struct population *p, size_t i, uint64_t order)
 {
 	const struct desktop_process *d = &desktop_processes[i];
 	struct forge *f = p->f;
-	uint64_t created = f->booted + order * 4000000 + forge_below(f, 3000000);
-	if (d->late_minutes)
-		created = f->booted + d->late_minutes * 600000000ULL + forge_below(f, 300000000);
+	int parent = find_parent(p, d->parent);
+	uint64_t created = p->created[i] = process_created(p, d, parent, order);
 	json_t *process = json_pack("{s:I, s:s, s:I, s:I, s:o}", "pid", (json_int_t)p->pids[i],
-		"name", d->name, "ppid", (json_int_t)parent_pid(p, d->parent), "threads",
+		"name", d->name, "ppid", (json_int_t)(parent < 0 ? 0 : p->pids[parent]), "threads",
 		(json_int_t)(d->threads + forge_below(f, d->threads / 2 + 1)), "created",
-		truth_time(MIN(created, f->now - 10000000)));
+		truth_time(created));
 	if (d->path)
 		json_object_set_new(process, "path", expand(p, d->path));
 	if (d->arguments)
