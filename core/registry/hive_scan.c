@@ -235,3 +235,9 @@ ei_iter ei_hives_scanned(ei_run *run)
 		.type = cmhive_spec.type,
 		.mark = ei_arena_mark(run->scratch) };
 }
+
+ei_val ei_hive_address(const cmhive *hive)
+{
+	bool mapped = hive->obj.space->mode != &space_physical;
+	return mapped ? ei_addr(hive->obj.va) : ei_absent(EI_NONE);
+}

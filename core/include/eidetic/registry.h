@@ -53,6 +53,9 @@ EI_API ei_iter ei_hives_scanned(ei_run *run);
 // The first of the hive's names that is there: file path, file as the user named it, mount point.
 EI_API ei_val ei_hive_name(const cmhive *hive);
 
+// Its kernel address; EI_NONE for what a scan found where the kernel maps nothing any more.
+EI_API ei_val ei_hive_address(const cmhive *hive);
+
 typedef struct ei_hive ei_hive;
 
 // Opens a hive for reading its keys. Scratch memory; NULL, with a note, when this build's layout is
