@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/win.h>
 
-enum { PID, NAME, BLOCK, VARIABLE, VALUE, COLUMNS };
+enum { PID, NAME, POINTER, BLOCK, VARIABLE, VALUE, COLUMNS };
 enum { OPT_PID };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
 	[PID]      = { "pid",      EI_UINT, "process id", .vol3 = "PID" },
 	[NAME]     = { "name",     EI_STR,  "image name, as the kernel keeps it (15 bytes)", .vol3 = "Process" },
-	[BLOCK]    = { "block",    EI_ADDR, "address of the environment block, in the process", .vol3 = "Block" },
+	[POINTER]  = { "pointer",  EI_STR,  "address of the pointer to the block, as text", .vol3 = "Block", .vol3_only = true },
+	[BLOCK]    = { "block",    EI_ADDR, "address of the environment block, in the process" },
 	[VARIABLE] = { "variable", EI_STR,  "name; one that begins with = is a drive's current directory", .vol3 = "Variable" },
 	[VALUE]    = { "value",    EI_STR,  "value", .vol3 = "Value" },
 };
@@ -30,6 +31,8 @@ static ei_error *run(ei_run *r)
 			ei_emit(r, (ei_val[COLUMNS]){
 					   [PID] = ei_get(p, UniqueProcessId),
 					   [NAME] = ei_get(p, ImageFileName),
+					   [POINTER] = ei_str(ei_text(ei_scratch(r), "0x%llx",
+						   (unsigned long long)cursor.pointer)),
 					   [BLOCK] = ei_addr(cursor.block),
 					   [VARIABLE] = name,
 					   [VALUE] = value,

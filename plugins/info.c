@@ -43,9 +43,7 @@ static ei_val time_text(ei_run *r, uint64_t filetime)
 	strftime(text, sizeof text, vol3 ? "%Y-%m-%d %H:%M:%S" : "%Y-%m-%dT%H:%M:%S", &parts);
 	if (!vol3)
 		return ei_str(ei_text(ei_scratch(r), "%s.%06uZ", text, micros));
-	if (!micros)
-		return ei_str(ei_text(ei_scratch(r), "%s+00:00", text));
-	return ei_str(ei_text(ei_scratch(r), "%s.%06u+00:00", text, micros));
+	return ei_str(ei_text(ei_scratch(r), "%s+00:00", text)); // it drops what is below a second
 }
 
 static ei_val stamp_text(ei_run *r, uint64_t unix_time)

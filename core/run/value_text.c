@@ -47,7 +47,8 @@ void time_text(struct text *out, uint64_t filetime, bool compat)
 	text_addf(out, "%04u-%02u-%02uT%02u:%02u:%02u", year, month, day,
 		(unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
 		(unsigned)(seconds % 60));
-	if (!compat || microseconds % 1000000)
+	// Volatility 3 drops what is below a second.
+	if (!compat)
 		text_addf(out, ".%06u", (unsigned)(microseconds % 1000000));
 	text_addf(out, "%s", compat ? "+00:00" : "Z");
 }

@@ -12,8 +12,7 @@ void value_text(struct text *out, const struct table *table, const ei_column *co
 // The address as it is shown: canonical, or cut to table->address_mask with --compat.
 uint64_t value_address(const struct table *table, ei_val value);
 
-// "2024-05-01T10:00:00.123456Z"; with --compat as Volatility's JSON has it,
-// "2024-05-01T10:00:00.123456+00:00", and no fraction when it is zero.
+// "2024-05-01T10:00:00.123456Z"; with --compat "2024-05-01T10:00:00+00:00", as Volatility's JSON.
 void time_text(struct text *out, uint64_t filetime, bool compat);
 
 const char *absence_text(ei_state state); // "-", "?", "n/a", "!"

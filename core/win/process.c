@@ -193,6 +193,7 @@ static bool environment_begin(ei_run *run, const eprocess *process, ei_environme
 		return false;
 	uint64_t size = ei_u64_or(ei_get(block, EnvironmentSize), ENVIRONMENT_MAX);
 	*cursor = (ei_environment){
+		.pointer = block.obj.va + (uint64_t)(int64_t)block.at->Environment.offset,
 		.block = address.u,
 		.at = address.u,
 		.end = address.u + MIN(size, (uint64_t)ENVIRONMENT_MAX),
@@ -290,7 +291,7 @@ bool ei_next_page(ei_run *run, const ei_space *space, uint64_t va, ei_page *out)
 		space = &run->session->identity.kernel;
 	struct page page;
 	if (ei_stopped(run) ||
-		!space_next(space, run->reader, va, space->mode->kernel_end, false, &page))
+		!space_next(space, run->reader, va, space->mode->kernel_end, NEXT_TABLES, &page))
 		return false;
 	*out = (ei_page){ .va = page.va, .pa = page.pa, .size = page.size };
 	return true;

@@ -72,7 +72,8 @@ EI_API ei_val ei_process_image_path(ei_run *run, const eprocess *process);
 // The process's environment, one variable a call: false after the last. `cursor` starts as { 0 };
 // a block that cannot be read to its end leaves a note.
 typedef struct ei_environment {
-	uint64_t block; // address of the block
+	uint64_t pointer; // address of the pointer to the block
+	uint64_t block;   // address of the block
 	uint64_t at, end;
 } ei_environment;
 EI_API bool ei_process_next_variable(
@@ -97,7 +98,7 @@ EI_API ei_val ei_found_text(uint32_t found);
 typedef struct ei_page {
 	uint64_t va, pa, size;
 } ei_page;
-// The next page at or after `va` that is in the image; user half only when `user_only`.
+// The next page at or after `va` that is in the image, page tables seen through the self-map too.
 EI_API bool ei_next_page(ei_run *run, const ei_space *space, uint64_t va, ei_page *out);
 
 #endif
