@@ -14,6 +14,13 @@ static const ei_column columns[COLUMNS] = {
 	[MOUNT]    = { "mount",    EI_STR,  "where in the registry it is mounted; kept since Windows Vista" },
 	[LISTED]   = { "listed",   EI_BOOL, "the kernel's list has it too" },
 };
+
+// What Volatility scans, and so what its offsets mean: the kernel's table of large allocations on
+// 64-bit Windows since 8.1 (9600), its memory on Windows 10 (10240), physical memory elsewhere.
+#define HHIVE_FIELDS(F, ALT)                                                                       \
+	F(PrimaryFileValid, UINT, MAY) /* since 9600 */                                            \
+	F(ViewMap,          HERE, MAY) /* since 10240 */
+EI_TYPE(hhive, "_HHIVE", HHIVE_FIELDS);
 // clang-format on
 
 enum { LISTED_MAX = 4096 };
@@ -42,19 +49,28 @@ static bool is_listed(const struct listed *listed, uint64_t offset)
 	return false;
 }
 
+static bool volatility_is_virtual(ei_run *r)
+{
+	hhive hive = ei_handle(r, hhive);
+	const ei_field *mark =
+		ei_pointer_size(r) == 8 ? &hive.at->PrimaryFileValid : &hive.at->ViewMap;
+	return mark->offset >= 0;
+}
+
 static ei_error *run(ei_run *r)
 {
+	bool compat = ei_compat_vol3(r), by_physical = compat && !volatility_is_virtual(r);
 	const struct listed *listed = listed_hives(r);
 	ei_iter it = ei_hives_scanned(r);
 	for (cmhive h = ei_handle(r, cmhive); ei_next(&it, &h);) {
 		ei_val offset = ei_hive_address(&h);
-		// Volatility's scan knows addresses of the kernel only.
-		if (!ei_has(offset) && ei_compat_vol3(r))
-			continue;
+		ei_val physical = ei_physical(r, &h.obj);
+		if (!ei_has(offset) && compat && !by_physical)
+			continue; // out of its sight
 		ei_emit(r,
 			(ei_val[COLUMNS]){
-				[OFFSET] = offset,
-				[PHYSICAL] = ei_physical(r, &h.obj),
+				[OFFSET] = by_physical ? physical : offset,
+				[PHYSICAL] = physical,
 				[NAME] = ei_hive_name(&h),
 				[MOUNT] = ei_get(h, HiveRootPath),
 				[LISTED] = ei_bool(ei_has(offset) && is_listed(listed, offset.u)),
@@ -68,6 +84,6 @@ EI_PLUGIN(hivescan) = {
 	.vol3 = "windows.registry.hivescan.HiveScan",
 	.purpose = "registry hives by their signature, whether a list has them or not",
 	EI_COLUMNS(columns),
-	EI_TYPES(&cmhive_spec),
+	EI_TYPES(&cmhive_spec, &hhive_spec),
 	.run = run,
 };
