@@ -1,7 +1,9 @@
-// modules: kernel modules on the loader's list, from the profile or, in a triage dump, the header.
+// modules: kernel modules on the loader's list; of a triage dump, which has no list, its drivers.
 // SPDX-License-Identifier: Apache-2.0
+#include <eidetic/crash.h>
 #include <eidetic/pattern.h>
 #include <eidetic/win.h>
+#include <string.h>
 
 enum { OFFSET, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
 enum { OPT_NAME, OPT_BASE };
@@ -14,7 +16,7 @@ static const ei_column columns[COLUMNS] = {
 	[NAME]   = { "name",     EI_STR,  "name of the module", .vol3 = "Name", .ioc = "DriverItem/DriverName" },
 	[PATH]   = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
 	[OUTPUT] = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
-	[FOUND]  = { "found_by", EI_STR,  "walks of the list that met it: list is both" },
+	[FOUND]  = { "found_by", EI_STR,  "walks of the list that met it: list is both; header: of a triage dump" },
 };
 
 static const ei_option options[] = {
@@ -23,10 +25,8 @@ static const ei_option options[] = {
 };
 // clang-format on
 
-static ei_error *run(ei_run *r)
+static void emit_listed(ei_run *r, const ei_pattern *wanted)
 {
-	ei_pattern *wanted;
-	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
 	ei_iter it = ei_modules(r);
 	for (kldr_entry m = ei_handle(r, kldr_entry); ei_next(&it, &m);) {
 		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);
@@ -42,11 +42,53 @@ static ei_error *run(ei_run *r)
 				   [FOUND] = ei_found_text(it.found),
 			   });
 	}
+}
+
+static const char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '\\');
+	return slash ? slash + 1 : path;
+}
+
+static void emit_dumped(ei_run *r, const ei_crash *crash, const ei_pattern *wanted)
+{
+	const ei_crash_driver *driver;
+	for (size_t i = 0; (driver = ei_crash_driver_at(crash, i)); i++) {
+		const char *name = file_name(driver->name);
+		ei_val base = ei_addr(driver->base);
+		ei_val shown = *name ? ei_str(name) : ei_absent(EI_UNREADABLE);
+		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, shown))
+			continue;
+		ei_emit(r, (ei_val[COLUMNS]){
+				   [OFFSET] = ei_absent(EI_NONE),
+				   [BASE] = base,
+				   [SIZE] = ei_hex(driver->size),
+				   [NAME] = shown,
+				   [PATH] = name > driver->name ? ei_str(driver->name)
+								: ei_absent(EI_NONE),
+				   [OUTPUT] = ei_absent(EI_NONE),
+				   [FOUND] = ei_str("header"),
+			   });
+	}
+}
+
+static ei_error *run(ei_run *r)
+{
+	ei_pattern *wanted;
+	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
+	const ei_crash *crash = ei_crash_header(r);
+	if (crash && crash->driver_count) {
+		emit_dumped(r, crash, wanted);
+		return NULL;
+	}
+	EI_TRY(ei_require(r, EI_NEEDS_WINDOWS));
+	emit_listed(r, wanted);
 	return NULL;
 }
 
 EI_PLUGIN(modules) = {
 	EI_HEAD(modules),
+	.needs = EI_NEEDS_IMAGE,
 	.vol3 = "windows.modules.Modules",
 	.purpose = "kernel modules on the loader's list",
 	EI_COLUMNS(columns),

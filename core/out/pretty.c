@@ -6,6 +6,7 @@
 enum {
 	KEPT_BYTES_MAX = 16 << 20,
 	CELL_COLUMNS_MAX = 60, // of a column that is not the last
+	UPRIGHT_COLUMNS = 10,  // a single row of more columns is shown as a list of them
 	DEPTH_SHOWN_MAX = 32,
 };
 
@@ -18,6 +19,7 @@ struct pretty_render {
 	bool streaming; // the cap was reached, and the widths are what they are
 	bool colour;
 	bool tree; // some row hangs under another
+	uint64_t rows;
 };
 
 static const char *const bold = "\x1b[1m", *const dim = "\x1b[2m", *const plain = "\x1b[0m";
@@ -81,6 +83,26 @@ static ei_error *kept_write(struct pretty_render *pretty)
 	return NULL;
 }
 
+// One row that is too wide to be read along: a line a column.
+static ei_error *upright_write(struct pretty_render *pretty)
+{
+	const struct table *table = pretty->base.table;
+	struct text *line = &pretty->base.line;
+	size_t widest = 0;
+	for (size_t i = 0; i < table->count; i++)
+		widest = MAX(widest, strlen(table->columns[i].title));
+	const char *cell = pretty->kept.data;
+	for (size_t i = 0; i < table->count; i++, cell += strlen(cell) + 1) {
+		const char *title = table->columns[i].title;
+		text_addf(line, "%s%s%s", pretty->colour ? bold : "", title,
+			pretty->colour ? plain : "");
+		add_spaces(line, widest - strlen(title) + 2);
+		text_addf(line, "%s\n", cell);
+	}
+	text_clear(&pretty->kept);
+	return render_flush(&pretty->base);
+}
+
 static ei_error *pretty_begin(struct row_sink *sink, const struct table *table)
 {
 	struct pretty_render *pretty = (struct pretty_render *)sink;
@@ -106,6 +128,7 @@ static ei_error *pretty_row(struct row_sink *sink, uint32_t depth, const ei_val 
 	struct pretty_render *pretty = (struct pretty_render *)sink;
 	const struct table *table = pretty->base.table;
 	pretty->tree |= depth > 0;
+	pretty->rows++;
 	for (size_t i = 0; i < table->count; i++) {
 		const struct shown_column *shown = &table->columns[i];
 		size_t start = pretty->kept.length;
@@ -142,14 +165,21 @@ static ei_error *pretty_note(struct row_sink *sink, const char *note)
 	return NULL;
 }
 
+static ei_error *rest_write(struct pretty_render *pretty)
+{
+	if (pretty->rows == 1 && pretty->base.table->count > UPRIGHT_COLUMNS)
+		return upright_write(pretty);
+	if (!pretty->streaming)
+		EI_TRY(header_write(pretty));
+	return kept_write(pretty);
+}
+
 static ei_error *pretty_end(struct row_sink *sink, const struct trailer *trailer)
 {
 	struct pretty_render *pretty = (struct pretty_render *)sink;
 	if (!pretty->base.table)
 		return NULL;
-	if (!pretty->streaming)
-		EI_TRY(header_write(pretty));
-	EI_TRY(kept_write(pretty));
+	EI_TRY(rest_write(pretty));
 	struct text *line = &pretty->base.line;
 	if (pretty->notes.length || !trailer->complete)
 		text_add(line, "\n", 1);

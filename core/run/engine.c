@@ -16,6 +16,11 @@ static ei_error *needs_check(const struct session *session, const ei_plugin *plu
 		return ei_fail(EI_E_UNKNOWN,
 			"%s: '%s' is an ARM64 system; only info, crashinfo and modules can read it",
 			plugin->name, path);
+	if (!image_bytes(session->image))
+		return ei_fail(EI_E_UNKNOWN,
+			"%s: '%s' holds no physical memory (%s); only info, crashinfo and modules "
+			"can read it",
+			plugin->name, path, image_format_text(session->image));
 	if (!session->identity.found)
 		return ei_fail(EI_E_UNKNOWN,
 			"%s: no Windows kernel was found in '%s' (%s); 'eidetic -f IMAGE -v info' "
