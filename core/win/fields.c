@@ -1,6 +1,7 @@
 // The list of all field tables and symbols of this library: what a distilled profile keeps.
 // SPDX-License-Identifier: Apache-2.0
 #include "win/fields.h"
+#include "win/pool_fields.h"
 
 #include <eidetic/registry.h>
 
@@ -18,11 +19,18 @@ const ei_type_spec *const win_type_specs[] = {
 	&cmhive_spec,
 	&dual_spec,
 	&hmap_entry_spec,
+	&pool_header_spec,
+	&object_header_spec,
+	&object_type_spec,
+	&process_check_spec,
+	&module_check_spec,
 	NULL,
 };
 
 const char *const win_symbols[] = {
 	"CmpHiveListHead",
+	"ObHeaderCookie",
+	"ObTypeIndexTable",
 	"PsActiveProcessHead",
 	"PsInitialSystemProcess",
 	"PsLoadedModuleList",

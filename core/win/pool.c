@@ -1,0 +1,386 @@
+// Pool blocks to objects: tags from the shared pass, headers, the object's place in its block.
+// SPDX-License-Identifier: Apache-2.0
+#include "win/pool.h"
+
+#include "scan/pass.h"
+#include "scan/tags.h"
+#include "win/page_map.h"
+#include "win/pool_fields.h"
+#include "win/shared.h"
+#include <eidetic/scan.h>
+
+enum {
+	POOL_HITS_MAX = 4 << 20,
+	FRONT_MAX = 0x140, // bytes of a block in which an object header can start
+	RECENT = 16,       // objects remembered, so that none is given twice
+	PROTECTED = (int)0x80000000,
+};
+
+// ---- tags -----------------------------------------------------------------------------------
+
+static const char *const known_tags[] = { "Proc", "Thre", "File", "Muta", "Driv", "Devi", "Symb",
+	"MmLd", "CM10", "AtmT", "TcpL", "TcpE", "UdpA", "TTcb", "Even", "Sema", "Key ", "Sect",
+	"Obtb", "Toke" };
+
+static uint32_t tag_value(const char *tag)
+{
+	return load_u32(tag);
+}
+
+static void pass_progress(void *context, uint64_t done, uint64_t total)
+{
+	ei_progress(context, done, total);
+}
+
+static void tags_find(ei_run *run, const uint32_t *tags, size_t count, struct hit_list *list)
+{
+	struct tag_set set;
+	tag_set_init(&set, ei_pointer_size(run) == 8 ? TAG_ALIGN_64 : TAG_ALIGN_32, tags, count);
+	struct found_context found = { .tags = &set, .list = list };
+	struct pass_consumer consumer = tags_consumer(&found);
+	struct pass_wish wish = {
+		.image = run->session->image,
+		.threads = run->session->threads,
+		.cancelled = run->cancelled,
+		.progress = pass_progress,
+		.progress_context = run,
+	};
+	EI_OWNED(ei_error) error = pass_run(&wish, &consumer, 1);
+	hit_list_sort(list);
+	if (error)
+		ei_note(run, "pool tags: %s", ei_error_text(error));
+	if (list->cut || list->no_memory)
+		ei_note(run, "pool tags: only the %zu at the lowest addresses are looked at",
+			list->count);
+}
+
+static void *known_tags_find(ei_run *run)
+{
+	uint32_t tags[2 * ARRAY_LENGTH(known_tags)];
+	size_t count = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(known_tags); i++) {
+		tags[count++] = tag_value(known_tags[i]);
+		tags[count++] = tag_value(known_tags[i]) | (uint32_t)PROTECTED;
+	}
+	struct hit_list *list = malloc(sizeof *list);
+	if (!list)
+		return NULL;
+	hit_list_init(list, POOL_HITS_MAX);
+	tags_find(run, tags, count, list);
+	return list;
+}
+
+static void tags_drop(void *table)
+{
+	hit_list_deinit(table);
+	free(table);
+}
+
+static bool tag_is_known(const char *tag)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(known_tags); i++)
+		if (tag_value(known_tags[i]) == tag_value(tag))
+			return true;
+	return false;
+}
+
+// ---- the iterator ---------------------------------------------------------------------------
+
+struct pool_state {
+	struct pool_query query;
+	uint32_t tags[2 * POOL_QUERY_TAGS_MAX];
+	size_t tag_count;
+	const struct hit *hits;
+	size_t hit_count, next;
+	uint64_t recent[RECENT]; // physical addresses of objects given
+	size_t recent_next;
+	pool_header header; // tables, without an object
+	object_header object;
+	uint32_t unit;        // sizes are counted in this
+	uint32_t header_size; // of the pool header
+	uint64_t type_table;  // ObTypeIndexTable; 0: types cannot be checked
+	uint8_t cookie;
+};
+
+// A block whose header is sound, and the bytes at its front.
+struct block {
+	uint64_t pa;
+	uint64_t va; // 0: the kernel does not map it
+	uint32_t size;
+	uint8_t front[FRONT_MAX + 64];
+	size_t have;
+};
+
+static bool wanted_tag(const struct pool_state *state, uint32_t tag)
+{
+	for (size_t i = 0; i < state->tag_count; i++)
+		if (state->tags[i] == tag)
+			return true;
+	return false;
+}
+
+static void block_where(ei_run *run, const struct block *block, uint32_t offset,
+	const ei_space **space, uint64_t *address)
+{
+	*space = block->va ? &run->session->identity.kernel : &run->session->physical;
+	*address = (block->va ? block->va : block->pa) + offset;
+}
+
+static bool block_read(
+	ei_run *run, const struct pool_state *state, uint64_t pa, struct block *block)
+{
+	pool_header header = state->header;
+	header.obj = ei_open(run, &run->session->physical, pa, &header.at->layout);
+	uint64_t size = ei_u64_or(ei_get(header, BlockSize), 0) * state->unit;
+	if (size < MAX(state->query.least, state->header_size + state->unit))
+		return false;
+	*block = (struct block){ .pa = pa, .size = (uint32_t)size };
+	if (!kernel_address(run, pa, &block->va))
+		block->va = 0;
+	const ei_space *space;
+	uint64_t address;
+	block_where(run, block, 0, &space, &address);
+	size_t want = MIN(sizeof block->front, (size_t)block->size);
+	block->have = ei_read(run, space, address, block->front, want);
+	return block->have > state->header_size;
+}
+
+// ---- the object in the block ----------------------------------------------------------------
+
+// In the order of their bits in InfoMask, and of their distance from the object header.
+static const char *const optional_types[] = { "_OBJECT_HEADER_CREATOR_INFO",
+	"_OBJECT_HEADER_NAME_INFO", "_OBJECT_HEADER_HANDLE_INFO", "_OBJECT_HEADER_QUOTA_INFO",
+	"_OBJECT_HEADER_PROCESS_INFO", "_OBJECT_HEADER_AUDIT_INFO",
+	"_OBJECT_HEADER_EXTENDED_INFO" };
+
+static uint32_t optional_bytes(const ei_run *run, const struct pool_state *state, uint8_t mask)
+{
+	uint32_t bytes = 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(optional_types); i++) {
+		if (!(mask >> i & 1))
+			continue;
+		uint32_t size = profile_type_size(run->session->profile, optional_types[i]);
+		bytes += size ? size : state->unit;
+	}
+	return bytes;
+}
+
+// True when an object header at `at` of the block accounts for all bytes in front of it; with
+// `loose`, for no more than there are (padding, headers of later builds).
+static bool header_fits(const ei_run *run, const struct pool_state *state,
+	const struct block *block, uint32_t at, bool loose)
+{
+	size_t mask_at = at + (size_t)state->object.at->InfoMask.offset;
+	if (mask_at >= block->have)
+		return false;
+	uint32_t front = at - state->header_size;
+	uint32_t optional = optional_bytes(run, state, block->front[mask_at]);
+	return loose ? optional < front : optional == front;
+}
+
+// Types are numbers; from Windows 10 on disguised with a cookie and the header's own address.
+static bool type_fits(ei_run *run, const struct pool_state *state, uint64_t header_va)
+{
+	object_header header = state->object;
+	if (!state->query.object_type || !state->type_table || !header_va)
+		return true;
+	header.obj = ei_open(run, NULL, header_va, &header.at->layout);
+	ei_val index = ei_get(header, TypeIndex);
+	if (!ei_has(index))
+		return true;
+	uint64_t number = index.u;
+	if (state->cookie)
+		number ^= state->cookie ^ (header_va >> 8 & 0xff);
+	ei_val type =
+		ei_read_ptr(run, NULL, state->type_table + (number & 0xff) * ei_pointer_size(run));
+	if (!ei_has(type) || !type.u)
+		return !ei_has(type);
+	object_type object = ei_at(run, object_type, type.u);
+	ei_val name = ei_get(object, Name);
+	return !ei_has(name) || (name.length == strlen(state->query.object_type) &&
+					!memcmp(name.s, state->query.object_type, name.length));
+}
+
+static bool is_recent(const struct pool_state *state, uint64_t pa)
+{
+	for (size_t i = 0; i < RECENT; i++)
+		if (state->recent[i] == pa + 1)
+			return true;
+	return false;
+}
+
+// True when the object at `offset` of the block passes the query's test.
+static bool object_try(
+	ei_run *run, const struct pool_state *state, const struct block *block, uint32_t offset)
+{
+	const ei_space *space;
+	uint64_t address;
+	if (offset < state->header_size || offset >= block->size ||
+		is_recent(state, block->pa + offset))
+		return false;
+	block_where(run, block, offset, &space, &address);
+	if (state->query.has_header && block->va &&
+		!type_fits(run, state, address - (uint64_t)(uint32_t)state->object.at->Body.offset))
+		return false;
+	if (!state->query.plausible)
+		return true;
+	ei_obj object = ei_open(run, space, address, ei_resolve(run, state->query.check));
+	return state->query.plausible(run, &object);
+}
+
+static bool object_from_front(ei_run *run, const struct pool_state *state,
+	const struct block *block, bool loose, uint32_t *offset)
+{
+	int32_t body = state->object.at->Body.offset;
+	if (state->object.at->InfoMask.offset < 0 || body < 0)
+		return false;
+	uint32_t end = MIN((uint32_t)FRONT_MAX, block->size);
+	for (uint32_t at = state->header_size; at < end; at += state->unit) {
+		*offset = at + (uint32_t)body;
+		if (header_fits(run, state, block, at, loose) &&
+			object_try(run, state, block, *offset))
+			return true;
+	}
+	return false;
+}
+
+static bool object_find(
+	ei_run *run, const struct pool_state *state, const struct block *block, uint32_t *offset)
+{
+	if (!state->query.has_header) {
+		*offset = state->header_size;
+		return object_try(run, state, block, *offset);
+	}
+	if (object_from_front(run, state, block, false, offset))
+		return true;
+	uint32_t size = ei_resolve(run, state->query.type)->type_size;
+	size = (size + state->unit - 1) / state->unit * state->unit;
+	if (size && size < block->size) {
+		*offset = block->size - size;
+		if (object_try(run, state, block, *offset))
+			return true;
+	}
+	return object_from_front(run, state, block, true, offset);
+}
+
+static int compare_nodes(const void *left, const void *right)
+{
+	const struct list_node *a = left, *b = right;
+	return (a->va > b->va) - (a->va < b->va);
+}
+
+static uint32_t found_listed(const struct pool_query *query, uint64_t va)
+{
+	const struct list_node key = { .va = va };
+	const struct list_node *node = query->listed
+					       ? bsearch(&key, query->listed, query->listed_count,
+							 sizeof key, compare_nodes)
+					       : NULL;
+	return node ? node->found : 0;
+}
+
+static bool pool_advance(ei_iter *it, ei_obj *object, const ei_layout *layout)
+{
+	struct pool_state *state = it->state;
+	ei_run *run = it->run;
+	while (state->next < state->hit_count && !ei_stopped(run)) {
+		struct hit hit = state->hits[state->next++];
+		struct block block;
+		uint32_t offset;
+		ei_arena_rewind(run->scratch, it->mark);
+		if (!wanted_tag(state, hit.what) || !block_read(run, state, hit.pa, &block) ||
+			!object_find(run, state, &block, &offset))
+			continue;
+		state->recent[state->recent_next++ % RECENT] = block.pa + offset + 1;
+		const ei_space *space;
+		uint64_t address;
+		block_where(run, &block, offset, &space, &address);
+		ei_arena_rewind(run->scratch, it->mark);
+		*object = ei_open(run, space, address, layout);
+		it->found = EI_BY_SCAN | (block.va ? found_listed(&state->query, address) : 0);
+		return true;
+	}
+	return false;
+}
+
+// ---- beginning ------------------------------------------------------------------------------
+
+// Tags that the shared pass did not look for cost a pass of their own.
+static bool hits_get(ei_run *run, struct pool_state *state)
+{
+	bool known = true;
+	for (size_t i = 0; i < POOL_QUERY_TAGS_MAX && state->query.tags[i]; i++) {
+		uint32_t tag = tag_value(state->query.tags[i]);
+		state->tags[state->tag_count++] = tag;
+		state->tags[state->tag_count++] = tag | (uint32_t)PROTECTED;
+		known &= tag_is_known(state->query.tags[i]);
+	}
+	if (known) {
+		const struct hit_list *list =
+			shared_table(run, SHARED_TAGS, known_tags_find, tags_drop);
+		state->hits = list ? list->items : NULL;
+		state->hit_count = list ? list->count : 0;
+		return list != NULL;
+	}
+	struct hit_list list;
+	hit_list_init(&list, POOL_HITS_MAX);
+	tags_find(run, state->tags, state->tag_count, &list);
+	struct hit *hits = ei_alloc(run->scratch, (list.count + 1) * sizeof *hits);
+	if (hits && list.count)
+		memcpy(hits, list.items, list.count * sizeof *hits);
+	state->hits = hits;
+	state->hit_count = hits ? list.count : 0;
+	hit_list_deinit(&list);
+	return hits != NULL;
+}
+
+static void types_prepare(ei_run *run, struct pool_state *state)
+{
+	uint64_t cookie;
+	if (!ei_symbol(run, "ObTypeIndexTable", &state->type_table))
+		return;
+	ei_val value = ei_symbol(run, "ObHeaderCookie", &cookie) ? ei_read_u32(run, NULL, cookie)
+								 : ei_uint(0);
+	if (!ei_has(value))
+		state->type_table = 0;
+	state->cookie = (uint8_t)ei_u64_or(value, 0);
+}
+
+ei_iter pool_objects(ei_run *run, const struct pool_query *query)
+{
+	struct pool_state *state = ei_alloc(run->scratch, sizeof *state);
+	if (!state)
+		return iter_empty(run, query->type);
+	state->query = *query;
+	state->header = ei_handle(run, pool_header);
+	state->object = ei_handle(run, object_header);
+	state->unit = 2 * ei_pointer_size(run);
+	state->header_size = MAX(state->header.at->layout.type_size, 8u);
+	if (state->header.at->BlockSize.offset < 0) {
+		ei_note(run, "pool blocks cannot be read: the profile does not have _POOL_HEADER");
+		return iter_empty(run, query->type);
+	}
+	types_prepare(run, state);
+	if (query->listed)
+		qsort(query->listed, query->listed_count, sizeof *query->listed, compare_nodes);
+	if (!hits_get(run, state))
+		return iter_empty(run, query->type);
+	(void)kernel_map(run); // its notes, before the first row
+	return (ei_iter){ .run = run,
+		.advance = pool_advance,
+		.state = state,
+		.type = query->type->type,
+		.mark = ei_arena_mark(run->scratch) };
+}
+
+ei_iter ei_pool_hits(ei_run *run, const ei_pool_wish *wish)
+{
+	struct pool_query query = {
+		.tags = { wish->tag },
+		.least = wish->least,
+		.has_header = wish->has_header,
+		.object_type = wish->object_type,
+		.type = wish->type,
+	};
+	return pool_objects(run, &query);
+}

@@ -1,0 +1,68 @@
+// modscan: kernel modules by the pool tag of the loader's entries, listed or not.
+// SPDX-License-Identifier: Apache-2.0
+#include <eidetic/pattern.h>
+#include <eidetic/system.h>
+#include <eidetic/win.h>
+
+enum { OFFSET, PHYSICAL, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
+enum { OPT_NAME, OPT_BASE };
+
+// clang-format off
+static const ei_column columns[COLUMNS] = {
+	[OFFSET]   = { "offset",   EI_ADDR, "address of the loader's entry: the kernel's, or physical where it has none", .vol3 = "Offset" },
+	[PHYSICAL] = { "physical", EI_ADDR, "physical address of the loader's entry" },
+	[BASE]     = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base" },
+	[SIZE]     = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
+	[NAME]     = { "name",     EI_STR,  "name of the module", .vol3 = "Name" },
+	[PATH]     = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
+	[OUTPUT]   = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
+	[FOUND]    = { "found_by", EI_STR,  "scan, with the walks of the list that met it too" },
+};
+
+static const ei_option options[] = {
+	[OPT_NAME] = { "name", EI_STR,  0, "only modules whose name this pattern is found in" },
+	[OPT_BASE] = { "base", EI_UINT, 0, "only the module mapped at this address" },
+};
+// clang-format on
+
+// Volatility scans physical memory before Windows 10, and prints what it has.
+static ei_val offset_of(ei_run *r, const ei_obj *object)
+{
+	uint64_t cookie;
+	if (ei_compat_vol3(r) && !ei_symbol(r, "ObHeaderCookie", &cookie))
+		return ei_physical(r, object);
+	return ei_addr(object->va);
+}
+
+static ei_error *run(ei_run *r)
+{
+	ei_pattern *wanted;
+	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
+	ei_iter it = ei_modules_scanned(r);
+	for (kldr_entry m = ei_handle(r, kldr_entry); ei_next(&it, &m);) {
+		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);
+		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, name))
+			continue;
+		ei_emit(r, (ei_val[COLUMNS]){
+				   [OFFSET] = offset_of(r, &m.obj),
+				   [PHYSICAL] = ei_physical(r, &m.obj),
+				   [BASE] = base,
+				   [SIZE] = ei_get(m, SizeOfImage),
+				   [NAME] = name,
+				   [PATH] = ei_get(m, FullDllName),
+				   [OUTPUT] = ei_absent(EI_NONE),
+				   [FOUND] = ei_found_text(it.found),
+			   });
+	}
+	return NULL;
+}
+
+EI_PLUGIN(modscan) = {
+	EI_HEAD(modscan),
+	.vol3 = "windows.modscan.ModScan",
+	.purpose = "kernel modules by the pool tag of the loader's entries, listed or not",
+	EI_COLUMNS(columns),
+	EI_OPTIONS(options),
+	EI_TYPES(&kldr_entry_spec),
+	.run = run,
+};

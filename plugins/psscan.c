@@ -1,0 +1,90 @@
+// psscan: processes by their pool tag, listed or not.
+// SPDX-License-Identifier: Apache-2.0
+#include <eidetic/system.h>
+#include <eidetic/win.h>
+
+enum {
+	PID,
+	PPID,
+	NAME,
+	OFFSET,
+	PHYSICAL,
+	THREADS,
+	HANDLES,
+	SESSION,
+	WOW64,
+	CREATED,
+	EXITED,
+	OUTPUT,
+	FOUND,
+	COLUMNS
+};
+enum { OPT_PID, OPT_PHYSICAL };
+
+// clang-format off
+static const ei_column columns[COLUMNS] = {
+	[PID]      = { "pid",      EI_UINT, "process id", .vol3 = "PID", .ioc = "ProcessItem/pid" },
+	[PPID]     = { "ppid",     EI_UINT, "id of the creating process", .vol3 = "PPID", .ioc = "ProcessItem/parentpid" },
+	[NAME]     = { "name",     EI_STR,  "image name, as the kernel keeps it (15 bytes)", .vol3 = "ImageFileName", .ioc = "ProcessItem/name" },
+	[OFFSET]   = { "offset",   EI_ADDR, "address of the _EPROCESS: the kernel's, or physical where it has none", .vol3 = "Offset(V)", .vol3_without = "physical" },
+	[PHYSICAL] = { "physical", EI_ADDR, "physical address of the _EPROCESS", .vol3 = "Offset(P)", .vol3_with = "physical" },
+	[THREADS]  = { "threads",  EI_UINT, "threads still active", .vol3 = "Threads" },
+	[HANDLES]  = { "handles",  EI_UINT, "open handles; kept here before Windows 8 only", .vol3 = "Handles" },
+	[SESSION]  = { "session",  EI_UINT, "terminal session", .vol3 = "SessionId" },
+	[WOW64]    = { "wow64",    EI_BOOL, "32-bit process on 64-bit Windows", .vol3 = "Wow64" },
+	[CREATED]  = { "created",  EI_TIME, "creation time, UTC", .vol3 = "CreateTime", .ioc = "ProcessItem/startTime" },
+	[EXITED]   = { "exited",   EI_TIME, "exit time, UTC; none while the process runs", .vol3 = "ExitTime" },
+	[OUTPUT]   = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
+	[FOUND]    = { "found_by", EI_STR,  "scan, with the walks of the list that met it too" },
+};
+
+static const ei_option options[] = {
+	[OPT_PID]      = { "pid",      EI_UINT, EI_MANY, "only these processes" },
+	[OPT_PHYSICAL] = { "physical", EI_BOOL, 0,       "with --compat: physical offsets instead of virtual" },
+};
+// clang-format on
+
+// Volatility scans physical memory before Windows 10, and prints what it has.
+static ei_val offset_of(ei_run *r, const ei_obj *object)
+{
+	uint64_t cookie;
+	if (ei_compat_vol3(r) && !ei_symbol(r, "ObHeaderCookie", &cookie))
+		return ei_physical(r, object);
+	return ei_addr(object->va);
+}
+
+static ei_error *run(ei_run *r)
+{
+	ei_iter it = ei_processes_scanned(r);
+	for (eprocess p = ei_handle(r, eprocess); ei_next(&it, &p);) {
+		ei_val pid = ei_get(p, UniqueProcessId);
+		if (!ei_opt_allows(r, OPT_PID, pid))
+			continue;
+		ei_emit(r, (ei_val[COLUMNS]){
+				   [PID] = pid,
+				   [PPID] = ei_get(p, InheritedFromUniqueProcessId),
+				   [NAME] = ei_get(p, ImageFileName),
+				   [OFFSET] = offset_of(r, &p.obj),
+				   [PHYSICAL] = ei_physical(r, &p.obj),
+				   [THREADS] = ei_get(p, ActiveThreads),
+				   [HANDLES] = ei_process_handle_count(r, &p),
+				   [SESSION] = ei_process_session(r, &p),
+				   [WOW64] = ei_process_is_wow64(&p),
+				   [CREATED] = ei_get(p, CreateTime),
+				   [EXITED] = ei_get(p, ExitTime),
+				   [OUTPUT] = ei_absent(EI_NONE),
+				   [FOUND] = ei_found_text(it.found),
+			   });
+	}
+	return NULL;
+}
+
+EI_PLUGIN(psscan) = {
+	EI_HEAD(psscan),
+	.vol3 = "windows.psscan.PsScan",
+	.purpose = "processes by their pool tag, listed or not",
+	EI_COLUMNS(columns),
+	EI_OPTIONS(options),
+	EI_TYPES(&eprocess_spec),
+	.run = run,
+};

@@ -1,0 +1,147 @@
+// search: terms in all of physical memory, with whoever holds each.
+// SPDX-License-Identifier: Apache-2.0
+#include <eidetic/scan.h>
+#include <string.h>
+
+enum { TERM, ENCODING, PHYSICAL, VIRTUAL, PROCESS, PID, STATE, REGION, CONTEXT, COLUMNS };
+enum { OPT_TERM, OPT_TERMS, OPT_PID };
+enum { BEFORE = 8, CONTEXT_BYTES = 32 };
+
+// clang-format off
+static const ei_column columns[COLUMNS] = {
+	[TERM]     = { "term",     EI_STR,   "the term, as it was given" },
+	[ENCODING] = { "encoding", EI_STR,   "how it is spelled there: ascii or utf16" },
+	[PHYSICAL] = { "physical", EI_ADDR,  "physical address of its first byte" },
+	[VIRTUAL]  = { "virtual",  EI_ADDR,  "where this owner maps it" },
+	[PROCESS]  = { "process",  EI_STR,   "process that maps it" },
+	[PID]      = { "pid",      EI_UINT,  "id of that process" },
+	[STATE]    = { "state",    EI_STR,   "exited: the process is on no list any more" },
+	[REGION]   = { "region",   EI_STR,   "module, kernel, page table or unowned" },
+	[CONTEXT]  = { "context",  EI_BYTES, "32 bytes around it, from 8 before" },
+};
+
+static const ei_option options[] = {
+	[OPT_TERM]  = { "term",  EI_STR,  EI_MANY | EI_POSITIONAL, "terms to look for" },
+	[OPT_TERMS] = { "terms", EI_STR,  EI_MANY, "files with a term a line" },
+	[OPT_PID]   = { "pid",   EI_UINT, EI_MANY, "only in these processes" },
+};
+// clang-format on
+
+struct list {
+	const ei_term *terms;
+	size_t count;
+};
+
+// ---- terms ----------------------------------------------------------------------------------
+
+static ei_error *words_read(ei_run *r, ei_term *out)
+{
+	size_t count = ei_opt_count(r, OPT_TERM);
+	for (size_t i = 0; i < count; i++) {
+		ei_val word = ei_opt_at(r, OPT_TERM, i);
+		if (word.length < EI_TERM_SHORTEST || word.length > EI_TERM_LONGEST)
+			return ei_fail(EI_E_USAGE, "term '%.*s' is %u bytes long, want %d to %d",
+				(int)(word.length < 40 ? word.length : 40), word.s, word.length,
+				EI_TERM_SHORTEST, EI_TERM_LONGEST);
+		out[i] = (ei_term){ word.s, word.length };
+	}
+	return NULL;
+}
+
+// Words of the command line first, then the files in their order.
+static ei_error *terms_gather(ei_run *r, struct list *out)
+{
+	size_t files = ei_opt_count(r, OPT_TERMS), count = ei_opt_count(r, OPT_TERM);
+	struct list *lists = ei_alloc(ei_scratch(r), (files + 1) * sizeof *lists);
+	if (!lists)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < files; i++) {
+		ei_term *terms = NULL;
+		EI_TRY(ei_terms_read(r, ei_opt_at(r, OPT_TERMS, i).s, &terms, &lists[i].count));
+		lists[i].terms = terms;
+		count += lists[i].count;
+	}
+	if (!count)
+		return ei_fail(EI_E_USAGE, "nothing to look for: give terms, or --terms FILE");
+	ei_term *all = ei_alloc(ei_scratch(r), count * sizeof *all);
+	if (!all)
+		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
+	EI_TRY(words_read(r, all));
+	size_t at = ei_opt_count(r, OPT_TERM);
+	for (size_t i = 0; i < files; i++) {
+		if (lists[i].count)
+			memcpy(all + at, lists[i].terms, lists[i].count * sizeof *all);
+		at += lists[i].count;
+	}
+	*out = (struct list){ all, count };
+	return NULL;
+}
+
+// ---- rows -----------------------------------------------------------------------------------
+
+static ei_val context_read(ei_run *r, uint64_t pa, uint8_t *bytes)
+{
+	// What comes before may be outside of the image; the hit itself never is.
+	uint64_t start = pa < BEFORE ? 0 : pa - BEFORE;
+	size_t got = ei_read_physical(r, start, bytes, CONTEXT_BYTES);
+	if (got <= pa - start)
+		got = ei_read_physical(r, pa, bytes, CONTEXT_BYTES);
+	return got ? ei_bytes(bytes, (uint32_t)got) : ei_absent(EI_UNREADABLE);
+}
+
+static void row_emit(ei_run *r, const ei_term *term, const ei_hit *hit, const ei_owner *owner)
+{
+	uint8_t bytes[CONTEXT_BYTES];
+	ei_val text = { .s = term->text, .length = term->length, .kind = EI_STR, .state = EI_OK };
+	ei_emit(r, (ei_val[COLUMNS]){
+			   [TERM] = text,
+			   [ENCODING] = ei_str(hit->flags & EI_HIT_UTF16 ? "utf16" : "ascii"),
+			   [PHYSICAL] = ei_addr(hit->pa),
+			   [VIRTUAL] = owner->va,
+			   [PROCESS] = owner->process,
+			   [PID] = owner->pid,
+			   [STATE] = ei_str(owner->exited ? "exited" : NULL),
+			   [REGION] = owner->region,
+			   [CONTEXT] = context_read(r, hit->pa, bytes),
+		   });
+}
+
+static void hit_emit(ei_run *r, const ei_term *term, const ei_hit *hit)
+{
+	ei_owner_cursor cursor = { 0 };
+	ei_owner owner;
+	bool owned = false;
+	while (ei_next_owner(r, hit->pa, &cursor, &owner)) {
+		owned = true;
+		if (ei_opt_allows(r, OPT_PID, owner.pid))
+			row_emit(r, term, hit, &owner);
+	}
+	if (owned || ei_opt_count(r, OPT_PID))
+		return;
+	owner = (ei_owner){ .va = ei_absent(EI_NONE),
+		.process = ei_absent(EI_NONE),
+		.pid = ei_absent(EI_NONE),
+		.region = ei_str("unowned") };
+	row_emit(r, term, hit, &owner);
+}
+
+static ei_error *run(ei_run *r)
+{
+	struct list list = { NULL, 0 };
+	const ei_hit *hits = NULL;
+	size_t count = 0;
+	EI_TRY(terms_gather(r, &list));
+	EI_TRY(ei_search(r, list.terms, list.count, &hits, &count));
+	for (size_t i = 0; i < count && !ei_stopped(r); i++)
+		hit_emit(r, &list.terms[hits[i].term], &hits[i]);
+	return NULL;
+}
+
+EI_PLUGIN(search) = {
+	EI_HEAD(search),
+	.purpose = "terms in all of physical memory, with whoever holds each",
+	.needs = EI_NEEDS_IMAGE,
+	EI_COLUMNS(columns),
+	EI_OPTIONS(options),
+	.run = run,
+};
