@@ -15,9 +15,9 @@ static const ei_column columns[COLUMNS] = {
 	[VIRTUAL]  = { "virtual",  EI_ADDR,  "where this owner maps it" },
 	[PROCESS]  = { "process",  EI_STR,   "process that maps it" },
 	[PID]      = { "pid",      EI_UINT,  "id of that process" },
-	[STATE]    = { "state",    EI_STR,   "exited: the process is on no list any more" },
-	[REGION]   = { "region",   EI_STR,   "module, kernel, page table or unowned" },
-	[CONTEXT]  = { "context",  EI_BYTES, "32 bytes around it, from 8 before" },
+	[STATE]    = { "state",    EI_STR,   "of a process that is on no list: exited or unlisted" },
+	[REGION]   = { "region",   EI_STR,   "module or file; private, mapped, kernel, page table or unowned" },
+	[CONTEXT]  = { "context",  EI_STR,   "32 bytes, from 8 before it; what is not text as \\xNN" },
 };
 
 static const ei_option options[] = {
@@ -79,19 +79,41 @@ static ei_error *terms_gather(ei_run *r, struct list *out)
 
 // ---- rows -----------------------------------------------------------------------------------
 
-static ei_val context_read(ei_run *r, uint64_t pa, uint8_t *bytes)
+// Escapes into `out`, four characters a byte at most.
+static uint32_t bytes_escape(const uint8_t *bytes, size_t size, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t length = 0;
+	for (size_t i = 0; i < size; i++) {
+		if (bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '\\') {
+			out[length++] = (char)bytes[i];
+			continue;
+		}
+		out[length++] = '\\';
+		out[length++] = 'x';
+		out[length++] = digits[bytes[i] >> 4];
+		out[length++] = digits[bytes[i] & 15];
+	}
+	return length;
+}
+
+static ei_val context_read(ei_run *r, uint64_t pa, char *out)
 {
 	// What comes before may be outside of the image; the hit itself never is.
+	uint8_t bytes[CONTEXT_BYTES];
 	uint64_t start = pa < BEFORE ? 0 : pa - BEFORE;
 	size_t got = ei_read_physical(r, start, bytes, CONTEXT_BYTES);
 	if (got <= pa - start)
 		got = ei_read_physical(r, pa, bytes, CONTEXT_BYTES);
-	return got ? ei_bytes(bytes, (uint32_t)got) : ei_absent(EI_UNREADABLE);
+	if (!got)
+		return ei_absent(EI_UNREADABLE);
+	uint32_t length = bytes_escape(bytes, got, out);
+	return (ei_val){ .s = out, .length = length, .kind = EI_STR, .state = EI_OK };
 }
 
 static void row_emit(ei_run *r, const ei_term *term, const ei_hit *hit, const ei_owner *owner)
 {
-	uint8_t bytes[CONTEXT_BYTES];
+	char context[4 * CONTEXT_BYTES];
 	ei_val text = { .s = term->text, .length = term->length, .kind = EI_STR, .state = EI_OK };
 	ei_emit(r, (ei_val[COLUMNS]){
 			   [TERM] = text,
@@ -100,9 +122,9 @@ static void row_emit(ei_run *r, const ei_term *term, const ei_hit *hit, const ei
 			   [VIRTUAL] = owner->va,
 			   [PROCESS] = owner->process,
 			   [PID] = owner->pid,
-			   [STATE] = ei_str(owner->exited ? "exited" : NULL),
+			   [STATE] = owner->state,
 			   [REGION] = owner->region,
-			   [CONTEXT] = context_read(r, hit->pa, bytes),
+			   [CONTEXT] = context_read(r, hit->pa, context),
 		   });
 }
 
@@ -121,7 +143,8 @@ static void hit_emit(ei_run *r, const ei_term *term, const ei_hit *hit)
 	owner = (ei_owner){ .va = ei_absent(EI_NONE),
 		.process = ei_absent(EI_NONE),
 		.pid = ei_absent(EI_NONE),
-		.region = ei_str("unowned") };
+		.region = ei_str("unowned"),
+		.state = ei_absent(EI_NONE) };
 	row_emit(r, term, hit, &owner);
 }
 

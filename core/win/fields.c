@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/fields.h"
 #include "win/pool_fields.h"
+#include "win/vad_fields.h"
 
 #include <eidetic/registry.h>
 
@@ -24,6 +25,12 @@ const ei_type_spec *const win_type_specs[] = {
 	&object_type_spec,
 	&process_check_spec,
 	&module_check_spec,
+	&process_vads_spec,
+	&vad_node_spec,
+	&vad_long_spec,
+	&subsection_spec,
+	&control_area_spec,
+	&file_object_spec,
 	NULL,
 };
 

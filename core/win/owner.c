@@ -55,20 +55,21 @@ static void modules_add(ei_run *run, struct owner_table *table, const eprocess *
 }
 
 static void process_add(
-	ei_run *run, struct owner_table *table, const eprocess *process, bool exited)
+	ei_run *run, struct owner_table *table, const eprocess *process, const char *state)
 {
 	const ei_space *space = ei_process_space(run, process);
 	struct owner owner = {
 		.kind = EI_OWNER_PROCESS,
 		.pid = ei_u64_or(ei_get(*process, UniqueProcessId), 0),
-		.exited = exited,
+		.state = state,
 	};
 	text_copy(owner.name, sizeof owner.name, ei_get(*process, ImageFileName));
 	int64_t index = space ? owner_add(table, &owner) : -1;
 	if (index < 0)
 		return;
-	if (!exited)
-		modules_add(run, table, process);
+	modules_add(run, table, process);
+	owner_add_vads(run, table, process);
+	owner_regions_sort(&table->owners[index]);
 	owner_walk_pages(run, table, space, 0, space->mode->user_end, (uint32_t)index);
 	owner.kind = EI_OWNER_TABLE;
 	index = owner_add(table, &owner);
@@ -119,14 +120,15 @@ static void processes_add(ei_run *run, struct owner_table *table, struct seen *s
 		ei_val pa = ei_physical(run, &p.obj);
 		if (ei_has(pa) && seen->count < SEEN_MAX)
 			seen->objects[seen->count++] = pa.u;
-		process_add(run, table, &p, false);
+		process_add(run, table, &p, NULL);
 	}
 	ei_iter scanned = ei_processes_scanned(run);
 	for (eprocess p = ei_handle(run, eprocess); ei_next(&scanned, &p);) {
 		ei_val pa = ei_physical(run, &p.obj);
 		const ei_space *space = ei_process_space(run, &p);
 		if (ei_has(pa) && !is_seen(seen, pa.u) && space && root_is_sound(run, space))
-			process_add(run, table, &p, true);
+			process_add(run, table, &p,
+				ei_has(ei_get(p, ExitTime)) ? "exited" : "unlisted");
 	}
 }
 
@@ -163,6 +165,7 @@ static bool owner_of_kernel(
 		.process = ei_absent(EI_NONE),
 		.pid = ei_absent(EI_NONE),
 		.region = ei_str(name ? name : "kernel"),
+		.state = ei_absent(EI_NONE),
 	};
 	return true;
 }
@@ -179,7 +182,7 @@ static void owner_of_run(
 		.process = owner->name[0] ? ei_str(owner->name) : ei_absent(EI_NONE),
 		.pid = owner->name[0] ? ei_uint(owner->pid) : ei_absent(EI_NONE),
 		.region = ei_str(is_table ? "page table" : owner_region_name(owner, va)),
-		.exited = owner->exited,
+		.state = ei_str(owner->state),
 	};
 }
 

@@ -16,7 +16,7 @@ struct owner {
 	ei_owner_kind kind;
 	char name[64]; // of the process
 	uint64_t pid;
-	bool exited;
+	const char *state; // "exited", "unlisted"; NULL: on the list
 	struct region *regions;
 	size_t region_count, region_room;
 };
@@ -36,6 +36,10 @@ void owner_region_add(
 	struct owner_table *table, uint64_t start, uint64_t size, const char *name, size_t length);
 void owner_regions_sort(struct owner *owner);
 const char *owner_region_name(const struct owner *owner, uint64_t va); // NULL: none
+
+// Names what the last owner's own tree of address ranges describes and no region covers yet; its
+// regions are sorted before, and again after.
+void owner_add_vads(ei_run *run, struct owner_table *table, const eprocess *process);
 
 // What a walk over the page tables of `space` finds: pages of [first, last], then the tables that
 // map them, the root included.

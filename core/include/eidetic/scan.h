@@ -62,8 +62,8 @@ typedef struct ei_owner {
 	ei_val va;      // where it is mapped; EI_NONE for page tables
 	ei_val process; // name; EI_NONE for the kernel
 	ei_val pid;
-	ei_val region; // path of the module, or "private", "mapped", "kernel", "page table"
-	bool exited;   // the process is on no list any more
+	ei_val region; // path of the module or file; "private", "mapped", "kernel", "page table"
+	ei_val state;  // of a process that is not on the list: "exited" or "unlisted"
 } ei_owner;
 
 typedef struct ei_owner_cursor {
