@@ -5,21 +5,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { NOTES_MAX = 64, NOTE_BYTES = 512 };
+enum { NOTES_MAX = 64 };
 
 void hive_note(struct ei_hive *hive, const char *format, ...)
 {
-	char text[NOTE_BYTES];
+	char text[sizeof hive->last_note];
 	if (hive->note_count > NOTES_MAX || !hive->note)
+		return;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (!strcmp(text, hive->last_note))
 		return;
 	if (hive->note_count++ == NOTES_MAX) {
 		hive->note(hive->note_context, "more is wrong with this hive than is told here");
 		return;
 	}
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
+	memcpy(hive->last_note, text, sizeof text);
 	hive->note(hive->note_context, text);
 }
 

@@ -25,6 +25,7 @@ struct ei_hive {
 	void (*note)(void *context, const char *text);
 	void *note_context;
 	uint32_t note_count;
+	char last_note[256]; // a damaged cell that is met again is not told again
 	uint32_t major, minor;
 	uint32_t root;
 	uint64_t written;
