@@ -14,12 +14,25 @@ static uint64_t session_space(struct forge *f, uint64_t id)
 	return *session;
 }
 
+// "\Windows": the system root on its volume.
+static const char *root_folder(struct forge *f)
+{
+	const char *root = scenario_text(f->scenario, "system_root", "C:\\Windows");
+	return root[0] && root[1] == ':' ? root + 2 : root;
+}
+
 // An _OBJECT_NAME_INFORMATION has its text right behind the string.
 static void write_audit_name(struct forge *f, struct process *p, const char *path)
 {
 	char device[512];
-	const char *tail = path[0] && path[1] == ':' ? path + 2 : path;
-	snprintf(device, sizeof device, "\\Device\\HarddiskVolume2%s", tail);
+	// The kernel has followed the link \SystemRoot by the time it notes the name.
+	static const char link[] = "\\SystemRoot\\";
+	bool linked = !strncmp(path, link, sizeof link - 1);
+	const char *tail = linked                      ? path + sizeof link - 2
+			   : path[0] && path[1] == ':' ? path + 2
+						       : path;
+	snprintf(device, sizeof device, "\\Device\\HarddiskVolume2%s%s",
+		linked ? root_folder(f) : "", tail);
 	uint32_t string = forge_size(f, "_UNICODE_STRING", f->pointer * 2);
 	uint64_t va = pool_take(f, POOL_PAGED, "SeOn", string + utf16_bytes(device) + 2);
 	uint32_t bytes = write_utf16(f, &f->kernel, va + string, device);
