@@ -41,7 +41,7 @@ help:
 	@echo 'make fuzz      a minute of libFuzzer for every parser (FUZZ_SECONDS=60)'
 	@echo 'make bench     throughput and latency against the budgets'
 	@echo 'make profiles  distil the built-in profiles again from symbol tables (ISF=DIR...)'
-	@echo 'make install   PREFIX=/usr/local DESTDIR='
+	@echo 'make install   the command, library, headers, man page; PREFIX=/usr/local DESTDIR= (uninstall)'
 
 demo: all
 	@samples/demo $(BUILD)
@@ -112,6 +112,29 @@ profiles: $(BUILD)/distil
 	rm -f profiles/*.json
 	$(BUILD)/distil --root $(PROFILE_DATA) --sources profiles/sources.tsv \
 	    --names profiles/names.txt -o profiles
+
+# ---- make install, uninstall ----------------------------------------------------------------
+HEADERS  := $(wildcard core/include/eidetic/*.h)
+INTO      = $(DESTDIR)$(PREFIX)
+SO_LINKS  = libeidetic.so libeidetic.so.$(firstword $(subst ., ,$(VERSION)))
+FILL      = sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(PKGS)|'
+
+.PHONY: install uninstall
+install: all $(BUILD)/libeidetic.a
+	install -d $(INTO)/bin $(INTO)/include/eidetic $(INTO)/lib/pkgconfig $(INTO)/share/man/man1
+	install -m 755 $(BUILD)/eidetic $(INTO)/bin/eidetic
+	install -m 644 $(HEADERS) $(INTO)/include/eidetic
+	install -m 644 $(BUILD)/libeidetic.a $(INTO)/lib/libeidetic.a
+	install -m 755 $(BUILD)/libeidetic.so $(INTO)/lib/libeidetic.so.$(VERSION)
+	for link in $(SO_LINKS); do ln -sf libeidetic.so.$(VERSION) $(INTO)/lib/$$link; done
+	$(FILL) core/eidetic.pc.in >$(INTO)/lib/pkgconfig/eidetic.pc
+	$(FILL) core/cli/eidetic.1 >$(INTO)/share/man/man1/eidetic.1
+
+uninstall:
+	rm -f $(INTO)/bin/eidetic $(INTO)/share/man/man1/eidetic.1 $(INTO)/lib/pkgconfig/eidetic.pc
+	rm -f $(addprefix $(INTO)/lib/,libeidetic.a libeidetic.so.$(VERSION) $(SO_LINKS))
+	rm -f $(addprefix $(INTO)/include/eidetic/,$(notdir $(HEADERS)))
+	rmdir $(INTO)/include/eidetic 2>/dev/null || true
 
 # ---- set-up ---------------------------------------------------------------------------------
 .PHONY: deps
