@@ -19,8 +19,8 @@ void fx_hive_init(struct fx_hive *hive); // version 1.5, one bin, a root key nam
 // A cell with `size` bytes behind its size field; its index.
 uint32_t fx_cell(struct fx_hive *hive, const void *bytes, uint32_t size);
 uint8_t *fx_at(struct fx_hive *hive, uint32_t cell, int32_t offset); // into a cell
-void fx_put32(struct fx_hive *hive, uint32_t cell, int32_t offset, uint32_t value);
-void fx_put16(struct fx_hive *hive, uint32_t cell, int32_t offset, uint16_t value);
+void fx_cell_put32(struct fx_hive *hive, uint32_t cell, int32_t offset, uint32_t value);
+void fx_cell_put16(struct fx_hive *hive, uint32_t cell, int32_t offset, uint16_t value);
 
 uint32_t fx_key(struct fx_hive *hive, const char *name); // a Latin-1 name
 uint32_t fx_key_wide(struct fx_hive *hive, const uint16_t *name, uint32_t units);

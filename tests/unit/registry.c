@@ -122,7 +122,7 @@ static void a_list_of_lists_that_holds_itself_ends(void **state)
 	uint32_t self[200] = { 0 };
 	uint32_t list = fx_list(&w->fx, "ri", self, 200);
 	for (uint32_t i = 0; i < 200; i++)
-		fx_put32(&w->fx, list, (int32_t)(4 + 4 * i), list);
+		fx_cell_put32(&w->fx, list, (int32_t)(4 + 4 * i), list);
 	fx_set_subkeys(&w->fx, w->fx.root, list, 1);
 	assert_string_equal(walk_text(w), "");
 	assert_noted(w, "nested too deeply");
@@ -161,7 +161,7 @@ static void a_bad_key_costs_itself_only(void **state)
 		uint32_t keys[] = { fx_key(&w->fx, "a"), fx_key(&w->fx, "bad"),
 			fx_key(&w->fx, "c") };
 		if (bad[i].size)
-			fx_put32(&w->fx, keys[1], -4, (uint32_t)bad[i].size);
+			fx_cell_put32(&w->fx, keys[1], -4, (uint32_t)bad[i].size);
 		if (bad[i].element)
 			keys[1] = bad[i].element;
 		fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "lh", keys, 3), 3);
@@ -187,7 +187,7 @@ static void a_count_that_lies_is_cut_to_its_list(void **state)
 	struct world *w = *state;
 	uint32_t keys[] = { fx_key(&w->fx, "a"), fx_key(&w->fx, "b") };
 	uint32_t list = fx_list(&w->fx, "lf", keys, 2);
-	fx_put16(&w->fx, list, 2, 60000);
+	fx_cell_put16(&w->fx, list, 2, 60000);
 	fx_set_subkeys(&w->fx, w->fx.root, list, 2);
 	assert_string_equal(walk_text(w), "a b ");
 	assert_noted(w, "of 60000 has room for 2");
@@ -206,7 +206,7 @@ static void a_name_longer_than_its_key_costs_the_name(void **state)
 {
 	struct world *w = *state;
 	uint32_t key = fx_key(&w->fx, "a");
-	fx_put16(&w->fx, key, 72, 500);
+	fx_cell_put16(&w->fx, key, 72, 500);
 	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "li", &key, 1), 1);
 	open_root(w);
 	ei_key opened = ei_hive_key_at(w->hive, key);
@@ -251,7 +251,7 @@ static void a_predefined_key_has_no_values(void **state)
 	struct world *w = *state;
 	uint32_t value = fx_value(&w->fx, "v", 4, "abcd", 4);
 	fx_set_values(&w->fx, w->fx.root, &value, 1);
-	fx_put16(&w->fx, w->fx.root, 2, 0x60);
+	fx_cell_put16(&w->fx, w->fx.root, 2, 0x60);
 	ei_key root = open_root(w);
 	ei_values cursor = ei_key_values(&root);
 	assert_false(ei_value_next(&cursor, &(ei_value){ 0 }));
@@ -264,7 +264,7 @@ static void keys_are_found_by_path(void **state)
 	uint32_t a = fx_key(&w->fx, "Alpha"), b = fx_key_wide(&w->fx, upper, 2);
 	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "lh", &a, 1), 1);
 	fx_set_subkeys(&w->fx, a, fx_list(&w->fx, "lh", &b, 1), 1);
-	fx_put32(&w->fx, b, 16, a);
+	fx_cell_put32(&w->fx, b, 16, a);
 	open_root(w);
 	static const char *const paths[] = { "alpha\\жä", "\\ALPHA\\Жä\\", "root\\Alpha\\ЖÄ" };
 	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
@@ -338,11 +338,11 @@ static uint32_t big_value(struct fx_hive *fx, uint32_t length)
 		list[i] = fx_cell(fx, segment, sizeof segment);
 	}
 	uint32_t db = fx_cell(fx, "db\0\0\0\0\0\0", 8);
-	fx_put16(fx, db, 2, (uint16_t)count);
-	fx_put32(fx, db, 4, fx_cell(fx, list, count * 4));
+	fx_cell_put16(fx, db, 2, (uint16_t)count);
+	fx_cell_put32(fx, db, 4, fx_cell(fx, list, count * 4));
 	uint32_t value = fx_value(fx, "big", EI_REG_BINARY, "", 0);
-	fx_put32(fx, value, 4, length);
-	fx_put32(fx, value, 8, db);
+	fx_cell_put32(fx, value, 4, length);
+	fx_cell_put32(fx, value, 8, db);
 	return value;
 }
 
@@ -367,12 +367,12 @@ static void big_data_without_a_segment_are_absent(void **state)
 	struct world *w = *state;
 	uint32_t cell = big_value(&w->fx, 40000);
 	uint32_t db = load_u32(fx_at(&w->fx, cell, 8));
-	fx_put16(&w->fx, db, 2, 2);
+	fx_cell_put16(&w->fx, db, 2, 2);
 	ei_value value = root_value(w, cell);
 	assert_int_equal(ei_value_bytes(&value).state, EI_GARBAGE);
 	assert_noted(w, "40000 bytes in 2 segments");
-	fx_put16(&w->fx, db, 2, 3);
-	fx_put32(&w->fx, load_u32(fx_at(&w->fx, db, 4)), 4, 0x7ffffff0);
+	fx_cell_put16(&w->fx, db, 2, 3);
+	fx_cell_put32(&w->fx, load_u32(fx_at(&w->fx, db, 4)), 4, 0x7ffffff0);
 	assert_int_equal(ei_value_bytes(&value).state, EI_GARBAGE);
 	assert_text(ei_value_name(&value), "big");
 }
@@ -381,7 +381,7 @@ static void data_longer_than_their_cell_are_cut(void **state)
 {
 	struct world *w = *state;
 	uint32_t cell = fx_value(&w->fx, "v", EI_REG_BINARY, "0123456789ab", 12);
-	fx_put32(&w->fx, cell, 4, 5000);
+	fx_cell_put32(&w->fx, cell, 4, 5000);
 	ei_value value = root_value(w, cell);
 	assert_int_equal(ei_value_bytes(&value).length, 12);
 	assert_noted(w, "are cut from 5000 bytes to the 12");
@@ -391,11 +391,11 @@ static void values_that_lie_cost_themselves_only(void **state)
 {
 	struct world *w = *state;
 	uint32_t bad_data = fx_value(&w->fx, "a", EI_REG_BINARY, "0123456789", 10);
-	fx_put32(&w->fx, bad_data, 8, 0x7ffffff0);
+	fx_cell_put32(&w->fx, bad_data, 8, 0x7ffffff0);
 	uint32_t huge = fx_value(&w->fx, "b", EI_REG_BINARY, "0123456789", 10);
-	fx_put32(&w->fx, huge, 4, 0x7fffffff);
+	fx_cell_put32(&w->fx, huge, 4, 0x7fffffff);
 	uint32_t resident = fx_value(&w->fx, "c", EI_REG_BINARY, "01", 2);
-	fx_put32(&w->fx, resident, 4, 0x80000009);
+	fx_cell_put32(&w->fx, resident, 4, 0x80000009);
 	uint32_t good = fx_value(&w->fx, "d", EI_REG_BINARY, "01", 2);
 	uint32_t cells[] = { bad_data, huge, resident, w->fx.root, 0x50000000, good };
 	static const ei_state want[] = { EI_GARBAGE, EI_GARBAGE, EI_GARBAGE, EI_GARBAGE, EI_GARBAGE,
@@ -416,7 +416,7 @@ static void a_value_count_that_lies_is_cut_to_its_list(void **state)
 	struct world *w = *state;
 	uint32_t value = fx_value(&w->fx, "v", EI_REG_DWORD, "abcd", 4);
 	fx_set_values(&w->fx, w->fx.root, &value, 1);
-	fx_put32(&w->fx, w->fx.root, 36, 0xfffffff0);
+	fx_cell_put32(&w->fx, w->fx.root, 36, 0xfffffff0);
 	ei_key root = open_root(w);
 	ei_values cursor = ei_key_values(&root);
 	size_t count = 0;
