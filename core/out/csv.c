@@ -18,8 +18,20 @@ static ei_error *csv_begin(struct row_sink *sink, const struct table *table)
 		text_addf(&render->line, "%s", i ? "," : "");
 		escape_csv(&render->line, table->columns[i].title, strlen(table->columns[i].title));
 	}
-	text_addf(&render->line, "%s\r\n", table->compat ? "" : ",absent");
+	text_addf(&render->line, "%s", table->compat ? "\n" : ",absent\r\n");
 	return render_flush(render);
+}
+
+// Volatility's writer doubles backslashes, and what reads its files undoes that.
+static void backslashes_double(struct text *text)
+{
+	struct text doubled;
+	text_init(&doubled, text->cap);
+	for (size_t i = 0; i < text->length; i++)
+		text_add(&doubled, text->data[i] == '\\' ? "\\\\" : &text->data[i],
+			text->data[i] == '\\' ? 2 : 1);
+	text_deinit(text);
+	*text = doubled;
 }
 
 static void csv_cell(struct csv_render *csv, const struct shown_column *shown, ei_val value)
@@ -32,6 +44,8 @@ static void csv_cell(struct csv_render *csv, const struct shown_column *shown, e
 	}
 	text_clear(&csv->cell);
 	value_text(&csv->cell, table, shown->column, value);
+	if (table->compat)
+		backslashes_double(&csv->cell);
 	escape_csv(&csv->base.line, csv->cell.data ? csv->cell.data : "", csv->cell.length);
 }
 
@@ -46,9 +60,10 @@ static ei_error *csv_row(struct row_sink *sink, uint32_t depth, const ei_val *ce
 		text_addf(&render->line, "%s", i ? "," : "");
 		csv_cell(csv, &render->table->columns[i], cells[render->table->columns[i].cell]);
 	}
-	if (!render->table->compat)
-		text_addf(&render->line, ",%s", csv->absent.length ? csv->absent.data : "");
-	text_addf(&render->line, "\r\n");
+	if (render->table->compat)
+		text_addf(&render->line, "\n");
+	else
+		text_addf(&render->line, ",%s\r\n", csv->absent.length ? csv->absent.data : "");
 	return render_flush(render);
 }
 

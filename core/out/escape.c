@@ -1,6 +1,6 @@
-// Escaping: bytes from an image never drive a terminal or break a format.
+// Escaping, and the width of what is shown.
 // SPDX-License-Identifier: Apache-2.0
-#include "out/render.h"
+#include "out/escape.h"
 
 static uint32_t decode(const uint8_t *at, size_t length)
 {
@@ -75,36 +75,46 @@ void escape_line(struct text *out, const char *bytes, size_t length)
 	}
 }
 
-// JSON's own escapes; NULL for what is written as it is.
-static const char *json_escape(uint8_t byte, char *room)
+static void json_units(struct text *out, uint32_t code)
 {
-	static const char *const named[] = { ['"'] = "\\\"",
-		['\\'] = "\\\\",
-		['\b'] = "\\b",
-		['\f'] = "\\f",
-		['\n'] = "\\n",
-		['\r'] = "\\r",
-		['\t'] = "\\t" };
-	if (byte < ARRAY_LENGTH(named) && named[byte])
-		return named[byte];
-	if (byte >= 0x20 && byte != 0x7f)
-		return NULL;
-	snprintf(room, 8, "\\u%04x", byte);
-	return room;
+	if (code > 0xffff) {
+		text_addf(out, "\\u%04x", 0xd7c0 + (code >> 10));
+		code = 0xdc00 | (code & 0x3ff);
+	}
+	text_addf(out, "\\u%04x", code);
 }
 
+static void json_ascii(struct text *out, uint8_t byte)
+{
+	static const char letters[] = { ['"'] = '"',
+		['\\'] = '\\',
+		['\b'] = 'b',
+		['\f'] = 'f',
+		['\n'] = 'n',
+		['\r'] = 'r',
+		['\t'] = 't' };
+	if (byte < sizeof letters && letters[byte])
+		text_addf(out, "\\%c", letters[byte]);
+	else if (byte < 0x20 || byte == 0x7f)
+		json_units(out, byte);
+	else
+		text_add(out, (const char *)&byte, 1);
+}
+
+// JSON loses nothing by escaping, so what is unsafe for terminals is escaped here too.
 void escape_json(struct text *out, const char *bytes, size_t length)
 {
 	const uint8_t *at = (const uint8_t *)bytes, *end = at + length;
-	char room[8];
 	text_add(out, "\"", 1);
 	while (at < end) {
 		size_t sequence = utf8_sequence(at, (size_t)(end - at));
-		const char *escaped = sequence == 1 ? json_escape(*at, room) : NULL;
+		uint32_t code = sequence > 1 ? decode(at, sequence) : 0;
 		if (!sequence)
-			escaped = "\\ufffd";
-		if (escaped)
-			text_addf(out, "%s", escaped);
+			json_units(out, 0xfffd);
+		else if (sequence == 1)
+			json_ascii(out, *at);
+		else if (is_unsafe(code))
+			json_units(out, code);
 		else
 			text_add(out, (const char *)at, sequence);
 		at += MAX(sequence, (size_t)1);
@@ -115,7 +125,7 @@ void escape_json(struct text *out, const char *bytes, size_t length)
 void escape_csv(struct text *out, const char *bytes, size_t length)
 {
 	struct text safe;
-	text_init(&safe, CELL_MAX);
+	text_init(&safe, out->cap);
 	escape_line(&safe, bytes, length);
 	// An empty text is not an absent cell; and a leading sign or '@' is a formula to
 	// spreadsheets, which quoting does not change, so it is left to them.

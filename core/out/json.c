@@ -4,12 +4,9 @@
 
 #include <inttypes.h>
 
-// json writes rows as one value, jsonl as lines. In json with --compat children hang in their
-// parent's "__children", so a row stays open until one that is not below it comes.
 struct json_render {
 	struct render base;
 	struct text notes;
-	struct text cell;
 	bool lines;
 	uint64_t rows;
 	uint32_t open; // rows that are open, with --compat
@@ -91,11 +88,16 @@ static void add_value(struct json_render *json, const ei_column *column, ei_val 
 		text_addf(&json->base.line, "%" PRIu64, value.u);
 	} else if (kind == EI_STR) {
 		escape_json(&json->base.line, value.s, value.length);
-	} else if (kind == EI_TIME || kind == EI_BYTES) {
-		text_clear(&json->cell);
-		value_text(&json->cell, table, column, value);
-		escape_json(&json->base.line, json->cell.data ? json->cell.data : "",
-			json->cell.length);
+	} else if (kind == EI_BOOL) {
+		add(json, value.u ? "true" : "false");
+	} else if (kind == EI_TIME) {
+		add(json, "\"");
+		time_text(&json->base.line, value.u, table->compat ? TIME_VOL3_ISO : TIME_ISO);
+		add(json, "\"");
+	} else if (kind == EI_BYTES) {
+		add(json, "\"");
+		value_text(&json->base.line, table, column, value);
+		add(json, "\"");
 	} else {
 		value_text(&json->base.line, table, column, value);
 	}
@@ -128,10 +130,19 @@ static void add_cells(struct json_render *json, const ei_val *cells)
 	}
 }
 
+// With --compat children hang in their parent's "__children": a row stays open until one comes
+// that is not below it. jsonl then has one root, with all that hangs under it, a line.
 static void close_rows(struct json_render *json, uint32_t depth)
 {
 	for (; json->open > depth; json->open--)
 		add(json, "]}");
+}
+
+static const char *row_separator(const struct json_render *json, bool first)
+{
+	if (json->lines)
+		return first ? "" : json->open ? ", " : "\n";
+	return first ? "\n" : ",\n";
 }
 
 static ei_error *json_compat_row(struct json_render *json, uint32_t depth, const ei_val *cells)
@@ -139,7 +150,8 @@ static ei_error *json_compat_row(struct json_render *json, uint32_t depth, const
 	depth = MIN(depth, json->open);
 	bool first = json->open == depth && (depth || !json->rows);
 	close_rows(json, depth);
-	add(json, first ? "\n{" : ",\n{");
+	add(json, row_separator(json, first));
+	add(json, "{");
 	add_cells(json, cells);
 	add(json, ",\"__children\":[");
 	json->open = depth + 1;
@@ -150,17 +162,14 @@ static ei_error *json_compat_row(struct json_render *json, uint32_t depth, const
 static ei_error *json_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
 {
 	struct json_render *json = (struct json_render *)sink;
-	bool compat = json->base.table->compat;
-	if (compat && !json->lines)
+	if (json->base.table->compat)
 		return json_compat_row(json, depth, cells);
 	add(json, json->lines ? "{" : json->rows ? ",\n{" : "\n{");
 	add_cells(json, cells);
-	if (!compat && depth)
+	if (depth)
 		text_addf(&json->base.line, ",\"depth\":%u", depth);
-	if (!compat)
-		add_absent(json, cells);
-	add(json, compat ? ",\"__children\":[]}" : "}");
-	add(json, json->lines ? "\n" : "");
+	add_absent(json, cells);
+	add(json, json->lines ? "}\n" : "}");
 	json->rows++;
 	return render_flush(&json->base);
 }
@@ -211,7 +220,7 @@ static ei_error *json_end(struct row_sink *sink, const struct trailer *trailer)
 		return NULL; // it never began
 	if (json->base.table->compat) {
 		close_rows(json, 0);
-		add(json, json->lines ? "" : "\n]\n");
+		add(json, !json->lines ? "\n]\n" : json->rows ? "\n" : "");
 		EI_TRY(render_flush(&json->base));
 		return side_end(sink, trailer);
 	}
@@ -235,7 +244,6 @@ static void json_drop(struct row_sink *sink)
 {
 	struct json_render *json = (struct json_render *)sink;
 	text_deinit(&json->notes);
-	text_deinit(&json->cell);
 	render_deinit(&json->base);
 	free(json);
 }
@@ -247,7 +255,6 @@ static ei_error *json_make(const struct out_wish *wish, bool lines, struct row_s
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	render_init(&json->base, wish);
 	text_init(&json->notes, CELL_MAX);
-	text_init(&json->cell, CELL_MAX);
 	json->lines = lines;
 	json->base.sink = (struct row_sink){ json_begin, json_row, json_note, json_end, json_drop };
 	*out = &json->base.sink;

@@ -1,6 +1,5 @@
-// pretty: aligned columns for people. Widths need all rows, so rows are kept until the end, or
-// until a cap; what comes after keeps the widths of what came before. SPDX-License-Identifier:
-// Apache-2.0
+// pretty: aligned columns for people, kept until their widths are known, or until a cap.
+// SPDX-License-Identifier: Apache-2.0
 #include "out/render.h"
 
 enum {

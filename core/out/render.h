@@ -1,8 +1,9 @@
-// What renderers share: the stream with its failures, and escaping.
+// What renderers share: the stream with its failures, notes, the end.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef OUT_RENDER_H
 #define OUT_RENDER_H
 
+#include "out/escape.h"
 #include "out/out.h"
 #include "run/value_text.h"
 
@@ -34,19 +35,5 @@ ei_error *json_create(const struct out_wish *wish, struct row_sink **out);
 ei_error *jsonl_create(const struct out_wish *wish, struct row_sink **out);
 ei_error *csv_create(const struct out_wish *wish, struct row_sink **out);
 ei_error *none_create(const struct out_wish *wish, struct row_sink **out);
-
-// ---- escaping -------------------------------------------------------------------------------
-// For terminals and lines of text: no control byte, no line break, nothing that reorders text, no
-// invalid UTF-8 gets through; each is written as \n, \t, \xNN or \u{NNNN}.
-void escape_line(struct text *out, const char *bytes, size_t length);
-
-// A JSON string with its quotes; always valid UTF-8.
-void escape_json(struct text *out, const char *bytes, size_t length);
-
-// A CSV field, quoted when it must be (RFC 4180).
-void escape_csv(struct text *out, const char *bytes, size_t length);
-
-// Columns of a terminal that escaped text takes.
-size_t text_columns(const char *bytes, size_t length);
 
 #endif

@@ -24,13 +24,14 @@ static ei_error *needs_check(const struct session *session, const ei_plugin *plu
 	if (!session->identity.found)
 		return ei_fail(EI_E_UNKNOWN,
 			"%s: no Windows kernel was found in '%s' (%s); 'eidetic -f IMAGE -v info' "
-			"says what "
-			"was tried, --dtb and --kernel-base name them by hand",
+			"says what was tried, --dtb and --kernel-base name them by hand",
 			plugin->name, path, image_format_text(session->image));
-	if (plugin->needs != EI_NEEDS_KERNEL && !session->profile)
-		return ei_fail(EI_E_REQUIREMENT, "%s: no profile for this kernel: %s", plugin->name,
-			session->profile_how);
-	return NULL;
+	if (plugin->needs == EI_NEEDS_KERNEL || session->profile)
+		return NULL;
+	// A kernel that does not say which one it is has not been recognised; of one that does,
+	// the user can get the symbols.
+	return ei_fail(session->identity.pdb[0] ? EI_E_REQUIREMENT : EI_E_UNKNOWN, "%s: %s",
+		plugin->name, session->profile_how);
 }
 
 static bool has_any_type(

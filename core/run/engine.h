@@ -6,12 +6,15 @@
 #include "run/row_filter.h"
 #include "run/run.h"
 
+enum { OUTPUT_DEPTH_MAX = 256 };
+
 // What a run shows, and to whom; ei_run.output.
 struct output {
 	struct row_sink *sink;
 	struct table table;
 	struct row_filter *filters;
 	size_t filter_count;
+	uint32_t level[OUTPUT_DEPTH_MAX + 1]; // depth at which rows of a depth are shown
 	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *progress_context;
 };

@@ -47,19 +47,47 @@ static ei_error *sizes_check(const ei_plugin *theirs, const char *file)
 	return NULL;
 }
 
+static ei_error *columns_check(const ei_plugin *plugin, const char *file)
+{
+	if (!plugin->columns || !plugin->column_count)
+		return ei_fail(EI_E_FORMAT, "plugin '%s' declares no columns", file);
+	for (unsigned i = 0; i < plugin->column_count; i++) {
+		const ei_column *column = &plugin->columns[i];
+		if (!column->name || !column->doc || column->kind < EI_UINT ||
+			column->kind > EI_ANY)
+			return ei_fail(EI_E_FORMAT,
+				"plugin '%s': column %u has no name, no kind or no description",
+				file, i);
+	}
+	return NULL;
+}
+
+static ei_error *options_check(const ei_plugin *plugin, const char *file)
+{
+	for (unsigned i = 0; i < plugin->option_count; i++) {
+		const ei_option *option = &plugin->options[i];
+		bool kind = option->kind == EI_UINT || option->kind == EI_ADDR ||
+			    option->kind == EI_HEX || option->kind == EI_STR ||
+			    option->kind == EI_BOOL;
+		if (!option->name || !option->doc || !kind)
+			return ei_fail(EI_E_FORMAT,
+				"plugin '%s': option %u has no name, no description, or is no "
+				"number, text or switch",
+				file, i);
+	}
+	return NULL;
+}
+
 static ei_error *content_check(const ei_plugin *plugin, const char *file)
 {
 	if (!plugin->name || !*plugin->name || !plugin->run || !plugin->purpose)
 		return ei_fail(EI_E_FORMAT,
 			"plugin '%s' has no name, no purpose or no run function", file);
-	if (!plugin->columns || !plugin->column_count)
-		return ei_fail(EI_E_FORMAT, "plugin '%s' declares no columns", file);
-	for (unsigned i = 0; i < plugin->column_count; i++)
-		if (!plugin->columns[i].name || !plugin->columns[i].kind || !plugin->columns[i].doc)
-			return ei_fail(EI_E_FORMAT,
-				"plugin '%s': column %u has no name, no kind or no description",
-				file, i);
-	return NULL;
+	if ((plugin->option_count && !plugin->options) || (plugin->type_count && !plugin->types) ||
+		(plugin->symbol_count && !plugin->symbols))
+		return ei_fail(EI_E_FORMAT, "plugin '%s' counts what it does not have", file);
+	EI_TRY(columns_check(plugin, file));
+	return options_check(plugin, file);
 }
 
 ei_error *plugin_accept(const ei_plugin *theirs, const char *file, ei_plugin *ours)
@@ -75,9 +103,8 @@ ei_error *plugin_accept(const ei_plugin *theirs, const char *file, ei_plugin *ou
 	// A newer plugin is welcome as long as it uses nothing that we lack.
 	if (!is_zero((const uint8_t *)theirs + common, theirs->size - common))
 		return ei_fail(EI_E_REQUIREMENT,
-			"plugin '%s' uses members that this version lacks: its descriptor has %u "
-			"bytes, ours "
-			"%zu",
+			"plugin '%s' uses what this version lacks: its descriptor has %u bytes, "
+			"ours %zu",
 			file, theirs->size, sizeof *ours);
 	EI_TRY(sizes_check(theirs, file));
 	ei_plugin copy = { 0 };
@@ -100,15 +127,17 @@ static ei_error *load_one(struct plugin_set *set, const char *dir, const char *f
 {
 	char path[4096], symbol[300];
 	int stem = (int)(strlen(file) - strlen(".so"));
-	snprintf(path, sizeof path, "%s/%s", dir, file);
+	// With a slash: a bare name would make dlopen search the system's folders.
+	if (snprintf(path, sizeof path, "%s/%s", dir, file) >= (int)sizeof path)
+		return ei_fail(EI_E_USAGE, "the path of plugin folder '%s' is too long", dir);
 	snprintf(symbol, sizeof symbol, "ei_plugin_%.*s", stem, file);
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		return ei_fail(EI_E_FORMAT, "cannot load plugin '%s': %s", path, dlerror());
 	const ei_plugin *theirs = dlsym(library, symbol);
 	ei_error *error =
-		theirs ? plugin_set_add(set, theirs, library, path)
-		       : ei_fail(EI_E_FORMAT, "plugin '%s' does not export %s", path, symbol);
+		!theirs ? ei_fail(EI_E_FORMAT, "plugin '%s' does not export %s", path, symbol)
+			: plugin_set_add(set, theirs, library, path);
 	if (error)
 		dlclose(library);
 	return error;
@@ -124,7 +153,6 @@ static int is_shared_object(const struct dirent *entry)
 ei_error *plugin_set_load(struct plugin_set *set, const char *dir)
 {
 	struct dirent **entries;
-	// A relative name without a slash would make dlopen search the system's folders.
 	int count = scandir(dir, &entries, is_shared_object, alphasort);
 	if (count < 0)
 		return ei_fail(EI_E_IO, "cannot read plugin folder '%s': %s", dir, strerror(errno));

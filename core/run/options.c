@@ -117,6 +117,11 @@ static bool is_option(const char *word)
 	return word[0] == '-' && word[1] == '-' && word[2];
 }
 
+static bool ends_values(const char *word)
+{
+	return word[0] == '-' && word[1] == '-';
+}
+
 // Takes the option at argv[*at] and its values; *at is left on the next word.
 static ei_error *option_read(struct parse *parse, int argc, char *const *argv, int *at)
 {
@@ -138,7 +143,7 @@ static ei_error *option_read(struct parse *parse, int argc, char *const *argv, i
 		return ei_fail(EI_E_USAGE, "--%s needs a value", what->name);
 	do {
 		EI_TRY(values_read(parse, option, argv[(*at)++]));
-	} while (what->flags & EI_MANY && *at < argc && !is_option(argv[*at]));
+	} while (what->flags & EI_MANY && *at < argc && !ends_values(argv[*at]));
 	return NULL;
 }
 

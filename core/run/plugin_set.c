@@ -9,12 +9,34 @@ enum { PLUGINS_MAX = 512 };
 
 ei_error *plugin_set_create(struct plugin_set **out)
 {
-	struct plugin_set *set = calloc(1, sizeof *set);
+	EI_OWNED(plugin_set) set = calloc(1, sizeof *set);
 	if (!set)
 		return ei_fail(EI_E_NOMEM, "out of memory");
-	*out = set;
 	for (size_t i = 0; builtin_plugins[i]; i++)
-		EI_TRY(plugin_set_add(set, builtin_plugins[i], NULL, "built-in"));
+		EI_TRY(plugin_set_add(set, builtin_plugins[i], NULL, builtin_plugins[i]->name));
+	*out = EI_GIVE(set);
+	return NULL;
+}
+
+static bool is_taken(const struct plugin_set *set, const char *name)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (!strcmp(plugin_set_at(set, i)->name, name))
+			return true;
+	return false;
+}
+
+// Room for one more, in its place by name.
+static ei_error *slot_insert(struct plugin_set *set, struct plugin_slot *slot)
+{
+	struct plugin_slot **grown = realloc(set->slots, (set->count + 1) * sizeof(*grown));
+	if (!grown)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	set->slots = grown;
+	size_t at = set->count++;
+	for (; at > 0 && strcmp(grown[at - 1]->plugin.name, slot->plugin.name) > 0; at--)
+		grown[at] = grown[at - 1];
+	grown[at] = slot;
 	return NULL;
 }
 
@@ -27,20 +49,16 @@ ei_error *plugin_set_add(
 	if (!slot)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	ei_error *error = plugin_accept(theirs, file, &slot->plugin);
-	struct plugin_slot **grown =
-		error ? NULL : realloc(set->slots, (set->count + 1) * sizeof *grown);
-	if (!grown) {
+	if (!error && is_taken(set, slot->plugin.name))
+		error = ei_fail(EI_E_REQUIREMENT, "plugin '%s': there is one named '%s' already",
+			file, slot->plugin.name);
+	if (!error)
+		error = slot_insert(set, slot);
+	if (error)
 		free(slot);
-		return error ? error : ei_fail(EI_E_NOMEM, "out of memory");
-	}
-	set->slots = grown;
-	slot->library = library;
-	size_t at = set->count;
-	for (; at > 0 && strcmp(grown[at - 1]->plugin.name, slot->plugin.name) > 0; at--)
-		grown[at] = grown[at - 1];
-	grown[at] = slot;
-	set->count++;
-	return NULL;
+	else
+		slot->library = library;
+	return error;
 }
 
 void plugin_set_drop(struct plugin_set *set)

@@ -90,6 +90,14 @@ static ei_error *cells_check(const ei_plugin *plugin, const ei_val *cells)
 	return NULL;
 }
 
+// A row hangs under what is shown: where a filter took its parent, under the parent's parent.
+static uint32_t depth_shown(struct output *output, uint32_t depth, bool shown)
+{
+	depth = MIN(depth, (uint32_t)OUTPUT_DEPTH_MAX - 1);
+	output->level[depth + 1] = output->level[depth] + shown;
+	return output->level[depth];
+}
+
 static void run_fail(ei_run *run, ei_error *error)
 {
 	if (run->failure)
@@ -110,11 +118,14 @@ bool ei_emit_at(ei_run *run, uint32_t depth, const ei_val *cells)
 	if (!output || ei_stopped(run))
 		return false;
 	ei_error *error = cells_check(run->plugin, cells);
-	if (!error &&
-		!row_filters_pass(output->filters, output->filter_count, &output->table, cells))
-		return true;
-	if (!error)
+	if (!error) {
+		bool shown = row_filters_pass(
+			output->filters, output->filter_count, &output->table, cells);
+		depth = depth_shown(output, depth, shown);
+		if (!shown)
+			return true;
 		error = output->sink->row(output->sink, depth, cells);
+	}
 	if (error) {
 		run_fail(run, error);
 		return false;

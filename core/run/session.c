@@ -64,28 +64,39 @@ static void profile_exact(struct session *session, const struct session_wish *wi
 {
 	const struct identity *found = &session->identity;
 	if (!found->pdb[0]) {
-		say_how(session, "none",
-			"the kernel's PDB record cannot be read; name a profile with --profile");
+		say_how(session, "no profile",
+			"the kernel's PDB record cannot be read; name one with --profile");
 		return;
 	}
 	EI_OWNED(ei_error) error =
 		profile_find(wish->store, found->pdb, found->guid, found->age, &session->profile);
 	if (error) {
-		say_how(session, "none", ei_error_text(error));
+		say_how(session, ei_error_text(error), "");
 		return;
 	}
 	const char *origin = profile_info(session->profile).origin;
 	say_how(session, "exact", origin);
 }
 
+// Where paged-out entries keep the number of their file moved with Windows 8.
+static void pagefile_bits_set(struct session *session)
+{
+	struct member member;
+	if (session->profile &&
+		profile_member(session->profile, "_MMPTE_SOFTWARE", "PageFileLow", &member))
+		session->identity.kernel.pagefile =
+			member.bit == 1 ? PAGEFILE_BITS_1 : PAGEFILE_BITS_12;
+}
+
 static ei_error *profile_choose(struct session *session, const struct session_wish *wish)
 {
 	if (wish->profile)
-		return profile_named(session, wish);
-	if (session->identity.found)
+		EI_TRY(profile_named(session, wish));
+	else if (session->identity.found)
 		profile_exact(session, wish);
 	else
-		say_how(session, "none", "no kernel was found");
+		say_how(session, "no profile", "no kernel was found");
+	pagefile_bits_set(session);
 	return NULL;
 }
 
@@ -134,6 +145,17 @@ static unsigned processors(void)
 	return count < 1 ? 1 : (unsigned)MIN(count, (long)THREADS_MAX);
 }
 
+// A container that is damaged beyond use is an image that is not recognised.
+static ei_error *open_image(const struct session_wish *wish, struct image **out)
+{
+	ei_error *error = image_open(wish->image, wish->format, out);
+	if (!error || ei_error_code(error) != EI_E_FORMAT)
+		return error;
+	ei_error *unknown = ei_fail(EI_E_UNKNOWN, "%s", ei_error_text(error));
+	ei_error_drop(error);
+	return unknown;
+}
+
 ei_error *session_open(const struct session_wish *wish, struct session **out)
 {
 	EI_OWNED(session) session = calloc(1, sizeof *session);
@@ -145,7 +167,7 @@ ei_error *session_open(const struct session_wish *wish, struct session **out)
 	session->compat_vol3 = wish->compat_vol3;
 	session->physical = (struct space){ .mode = &space_physical };
 	EI_TRY(ei_arena_create(SESSION_ARENA_MAX, &session->arena));
-	EI_TRY(image_open(wish->image, wish->format, &session->image));
+	EI_TRY(open_image(wish, &session->image));
 	EI_TRY(shared_create(&session->shared));
 	EI_TRY(find_kernel(session, wish));
 	EI_TRY(profile_choose(session, wish));

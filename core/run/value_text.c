@@ -39,18 +39,25 @@ static void civil_date(uint64_t days, unsigned *year, unsigned *month, unsigned 
 	*year = (unsigned)(1600 + era * 400 + year_of_era + (*month <= 2));
 }
 
-void time_text(struct text *out, uint64_t filetime, bool compat)
+void time_text(struct text *out, uint64_t filetime, enum time_style style)
 {
+	static const struct {
+		char separator;
+		const char *end;
+	} styles[] = {
+		[TIME_ISO] = { 'T', "Z" },
+		[TIME_VOL3_ISO] = { 'T', "+00:00" },
+		[TIME_VOL3_TEXT] = { ' ', ".000000 UTC" },
+	};
 	uint64_t microseconds = filetime / 10, seconds = microseconds / 1000000;
 	unsigned year, month, day;
 	civil_date(seconds / 86400, &year, &month, &day);
-	text_addf(out, "%04u-%02u-%02uT%02u:%02u:%02u", year, month, day,
+	text_addf(out, "%04u-%02u-%02u%c%02u:%02u:%02u", year, month, day, styles[style].separator,
 		(unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
 		(unsigned)(seconds % 60));
-	// Volatility 3 drops what is below a second.
-	if (!compat)
+	if (style == TIME_ISO)
 		text_addf(out, ".%06u", (unsigned)(microseconds % 1000000));
-	text_addf(out, "%s", compat ? "+00:00" : "Z");
+	text_addf(out, "%s", styles[style].end);
 }
 
 uint64_t value_address(const struct table *table, ei_val value)
@@ -64,11 +71,26 @@ static void bytes_text(struct text *out, ei_val value)
 		text_addf(out, "%s%02x", i ? " " : "", value.b[i]);
 }
 
+// Volatility's texts know "not applicable" and nothing else.
+static const char *compat_absence(const ei_column *column, ei_state state)
+{
+	if (column->vol3_absent)
+		return column->vol3_absent;
+	return state == EI_NONE ? "N/A" : "-";
+}
+
+static void bool_text(struct text *out, const struct table *table, bool value)
+{
+	static const char *const ours[] = { "false", "true" }, *const vol3[] = { "False", "True" };
+	text_addf(out, "%s", (table->compat ? vol3 : ours)[value]);
+}
+
 void value_text(struct text *out, const struct table *table, const ei_column *column, ei_val value)
 {
 	if (value.state != EI_OK) {
-		const char *text = table->compat ? column->vol3_absent : NULL;
-		text_addf(out, "%s", text ? text : absence_text(value.state));
+		text_addf(out, "%s",
+			table->compat ? compat_absence(column, value.state)
+				      : absence_text(value.state));
 		return;
 	}
 	// Among numbers the column decides how they are written.
@@ -84,10 +106,10 @@ void value_text(struct text *out, const struct table *table, const ei_column *co
 		text_addf(out, "0x%" PRIx64, value.u);
 		break;
 	case EI_BOOL:
-		text_addf(out, "%s", value.u ? "true" : "false");
+		bool_text(out, table, value.u);
 		break;
 	case EI_TIME:
-		time_text(out, value.u, table->compat);
+		time_text(out, value.u, table->compat ? TIME_VOL3_TEXT : TIME_ISO);
 		break;
 	case EI_STR:
 		text_add(out, value.s, value.length);
