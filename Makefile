@@ -117,7 +117,7 @@ profiles: $(BUILD)/distil
 HEADERS  := $(wildcard core/include/eidetic/*.h)
 INTO      = $(DESTDIR)$(PREFIX)
 SO_LINKS  = libeidetic.so libeidetic.so.$(firstword $(subst ., ,$(VERSION)))
-FILL      = sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@REQUIRES@|$(PKGS)|'
+FILL      = sed -e 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(PKG_LIBS)|'
 
 .PHONY: install uninstall
 install: all $(BUILD)/libeidetic.a
