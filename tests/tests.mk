@@ -4,7 +4,7 @@
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c) $(wildcard tests/plugins/*.c))
 UNIT_BIN := $(patsubst tests/plugins/%.c,$(BUILD)/tests/plugin_%,$(UNIT_BIN))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(filter-out tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c)))
-FX_OBJ   := $(call obj,$(wildcard tests/fx/*.c))
+FX_OBJ   := $(call obj,$(wildcard tests/fx/*.c) samples/forge/isf_layout.c)
 
 # Whole, so that what only plugins call is there too.
 WHOLE_LIB = -Wl,--whole-archive $(BUILD)/libeidetic.a -Wl,--no-whole-archive $(PKG_LIBS)

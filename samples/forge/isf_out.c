@@ -1,6 +1,7 @@
 // A symbol table for the forged image: the types it was made from, invented symbols, identity.
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.h"
+#include "isf_layout.h"
 #include <errno.h>
 #include <lzma.h>
 #include <stdlib.h>
@@ -113,12 +114,12 @@ static ei_error *make_folder(const char *path)
 
 ei_error *isf_write(struct forge *f, const char *dir)
 {
-	if (!f->isf_path)
-		return ei_fail(
-			EI_E_USAGE, "--write-isf needs --isf: a built-in profile is distilled");
 	char path[4096];
 	json_t *isf = NULL;
-	EI_TRY(load_json(f->isf_path, &isf));
+	if (f->isf_path)
+		EI_TRY(load_json(f->isf_path, &isf));
+	else
+		isf = isf_of_profile(f->profile);
 	add_symbols(f, isf);
 	add_identity(f, isf);
 	char *json = json_dumps(isf, JSON_COMPACT);

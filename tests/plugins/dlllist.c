@@ -1,0 +1,130 @@
+// dlllist: the loader's list of each process, read through the process's own page tables.
+// SPDX-License-Identifier: Apache-2.0
+#include "../fx/fx.h"
+#include "../fx/test.h"
+
+static struct fx_object notepad(struct fx *fx)
+{
+	fx_process(fx, .pid = 4, .name = "System");
+	struct fx_object p = fx_process(fx, .pid = 700, .name = "notepad.exe", .user = true);
+	fx_dll(fx, &p, .name = "notepad.exe", .path = "C:\\Windows\\notepad.exe",
+		.base = 0x7ff600000000, .size = 0x38000, .loaded = "2024-03-14T08:00:00",
+		.at = 0x300040);
+	fx_dll(fx, &p, .name = "ntdll.dll", .path = "C:\\Windows\\System32\\ntdll.dll",
+		.base = 0x7ff800000000, .size = 0x1f8000, .at = 0x310040);
+	return p;
+}
+
+static void modules_are_listed_in_load_order(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	notepad(fx);
+
+	expect_rows(fx, "dlllist",
+		"pid  process      base            size      name         path                     "
+		"          loaded                       found_by\n"
+		"700  notepad.exe  0x7ff600000000  0x38000   notepad.exe  C:\\Windows\\notepad.exe "
+		"            2024-03-14T08:00:00.000000Z  list\n"
+		"700  notepad.exe  0x7ff800000000  0x1f8000  ntdll.dll    "
+		"C:\\Windows\\System32\\ntdll.dll      -                            list\n");
+}
+
+static void each_process_is_read_in_its_own_space(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object a = fx_process(fx, .pid = 100, .name = "a.exe", .user = true);
+	struct fx_object b = fx_process(fx, .pid = 200, .name = "b.exe", .user = true);
+	fx_dll(fx, &a, .name = "one.dll", .at = 0x300040);
+	fx_dll(fx, &b, .name = "two.dll", .at = 0x300040);
+
+	expect_rows(fx, "dlllist",
+		"pid  name\n"
+		"100  one.dll\n"
+		"200  two.dll\n");
+}
+
+static void unreadable_peb_leaves_the_other_processes(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = notepad(fx);
+	struct fx_object q = fx_process(fx, .pid = 800, .name = "q.exe", .user = true);
+	fx_dll(fx, &q, .name = "q.dll");
+	fx_drop_user_page(fx, &p, p.peb);
+
+	expect_rows(fx, "dlllist",
+		"pid  name\n"
+		"800  q.dll\n");
+}
+
+static void name_on_a_missing_page_leaves_the_row(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = fx_process(fx, .pid = 100, .name = "a.exe", .user = true);
+	uint64_t name_page = p.heap;
+	fx_dll(fx, &p, .name = "gone.dll", .base = 0x10000000, .at = 0x300040);
+	fx_drop_user_page(fx, &p, name_page);
+
+	expect_rows(fx, "dlllist",
+		"pid  base        name\n"
+		"100  0x10000000  ?\n");
+}
+
+static void entry_on_a_missing_page_is_noted(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = notepad(fx);
+	fx_drop_user_page(fx, &p, 0x310000);
+
+	expect_rows(fx, "dlllist",
+		"pid  name         found_by\n"
+		"700  notepad.exe  forward\n"
+		"# modules of process 700: list broken after 0x300040, walking forward: the next "
+		"node cannot be read\n"
+		"# modules of process 700: list broken after 0x\n");
+}
+
+static void options_choose_rows(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = notepad(fx);
+	char command[64];
+
+	expect_rows(fx, "dlllist --pid 4", "pid\n");
+	expect_rows(fx, "dlllist --name NTDLL", "name\n");
+	expect_rows(fx, "dlllist --name NTDLL --ignore-case", "name\nntdll.dll\n");
+	expect_rows(fx, "dlllist --base 0x7ff600000000", "name\nnotepad.exe\n");
+	snprintf(command, sizeof command, "dlllist --offset 0x%llx", (unsigned long long)p.va);
+	expect_rows(fx, command, "name\nnotepad.exe\nntdll.dll\n");
+}
+
+static void modules_of_32_bit_windows(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "xp-sp3-x86");
+	struct fx_object p = fx_process(fx, .pid = 100, .name = "a.exe", .user = true);
+	fx_dll(fx, &p, .name = "a.exe", .path = "C:\\a.exe", .base = 0x400000, .size = 0x5000);
+
+	expect_rows(fx, "dlllist",
+		"pid  base      size    name   path      loaded\n"
+		"100  0x400000  0x5000  a.exe  C:\\a.exe  n/a\n");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(modules_are_listed_in_load_order),
+		cmocka_unit_test(each_process_is_read_in_its_own_space),
+		cmocka_unit_test(unreadable_peb_leaves_the_other_processes),
+		cmocka_unit_test(name_on_a_missing_page_leaves_the_row),
+		cmocka_unit_test(entry_on_a_missing_page_is_noted),
+		cmocka_unit_test(options_choose_rows),
+		cmocka_unit_test(modules_of_32_bit_windows),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
