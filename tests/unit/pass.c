@@ -1,0 +1,155 @@
+// The pass over physical memory: every byte once, in any number of threads, with the same result.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/pass.h"
+#include "scan/tags.h"
+#include "scan/terms.h"
+
+#include "tests/fx/fx_tables.h"
+#include "tests/fx/test.h"
+
+enum { MEMORY = 8 << 20 };
+
+static void search_all(
+	const struct fx_memory *memory, const char *text, unsigned threads, struct hit_list *list)
+{
+	struct term term = { text, (uint32_t)strlen(text) };
+	struct term_set *set = NULL;
+	assert_null(terms_compile(&term, 1, &set));
+	struct found_context found = { .terms = set, .list = list };
+	struct pass_consumer consumer = terms_consumer(&found);
+	struct pass_wish wish = { .image = memory->image, .threads = threads };
+	assert_null(pass_run(&wish, &consumer, 1));
+	hit_list_sort(list);
+	term_set_drop(set);
+}
+
+static void hits_across_chunks_are_found_once(void **state)
+{
+	(void)state;
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	const uint64_t places[] = { 0x1000, PASS_CHUNK - 9, PASS_CHUNK - 5, 2 * PASS_CHUNK,
+		3 * PASS_CHUNK - 1, MEMORY - 5 };
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++)
+		memcpy(memory.bytes + places[i], "xabcy", 5);
+	memcpy(memory.bytes + PASS_CHUNK - 9, "xabcxabcy", 9);
+	fx_memory_open(&memory);
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		struct hit_list list;
+		hit_list_init(&list, 100);
+		search_all(&memory, "XABC", threads, &list);
+		assert_int_equal(list.count, ARRAY_LENGTH(places));
+		for (size_t i = 0; i < list.count; i++)
+			assert_int_equal(list.items[i].pa, places[i]);
+		hit_list_deinit(&list);
+	}
+	fx_memory_deinit(&memory);
+}
+
+static void cap_keeps_the_lowest_addresses(void **state)
+{
+	(void)state;
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	for (uint64_t pa = 0; pa < MEMORY; pa += 64)
+		memcpy(memory.bytes + pa, "hit", 3);
+	fx_memory_open(&memory);
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		struct hit_list list;
+		hit_list_init(&list, 5000);
+		search_all(&memory, "hit", threads, &list);
+		assert_int_equal(list.count, 5000);
+		assert_true(list.cut);
+		for (size_t i = 0; i < list.count; i++)
+			assert_int_equal(list.items[i].pa, 64 * i);
+		hit_list_deinit(&list);
+	}
+	fx_memory_deinit(&memory);
+}
+
+static void terms_and_tags_share_a_pass(void **state)
+{
+	(void)state;
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	memcpy(memory.bytes + 0x300004, "Proc", 4);
+	memcpy(memory.bytes + 0x300014 + 8, "Proc", 4); // not where a tag is
+	memcpy(memory.bytes + 0x500000, "term", 4);
+	fx_memory_open(&memory);
+	struct term term = { "term", 4 };
+	struct term_set *terms = NULL;
+	struct tag_set tags;
+	uint32_t tag = load_u32("Proc");
+	assert_null(terms_compile(&term, 1, &terms));
+	tag_set_init(&tags, TAG_ALIGN_64, &tag, 1);
+	struct hit_list lists[2];
+	hit_list_init(&lists[0], 10);
+	hit_list_init(&lists[1], 10);
+	struct found_context found[2] = { { .tags = &tags, .list = &lists[0] },
+		{ .terms = terms, .list = &lists[1] } };
+	struct pass_consumer consumers[] = { tags_consumer(&found[0]), terms_consumer(&found[1]) };
+	struct pass_wish wish = { .image = memory.image, .threads = 2 };
+	assert_null(pass_run(&wish, consumers, 2));
+	assert_int_equal(lists[0].count, 1);
+	assert_int_equal(lists[0].items[0].pa, 0x300000);
+	assert_int_equal(lists[0].items[0].what, tag);
+	assert_int_equal(lists[1].count, 1);
+	assert_int_equal(lists[1].items[0].pa, 0x500000);
+	hit_list_deinit(&lists[0]);
+	hit_list_deinit(&lists[1]);
+	term_set_drop(terms);
+	fx_memory_deinit(&memory);
+}
+
+struct stopper {
+	bool stop;
+	unsigned chunks;
+};
+
+static void *stopper_begin(void *context)
+{
+	return context;
+}
+
+static void stopper_chunk(void *state, const struct pass_chunk *chunk)
+{
+	struct stopper *stopper = state;
+	assert_true(chunk->own <= chunk->size);
+	stopper->stop = ++stopper->chunks == 3;
+}
+
+static void stopper_merge(void *context, void *state)
+{
+	assert_ptr_equal(context, state);
+}
+
+static void cancelled_pass_says_so(void **state)
+{
+	(void)state;
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	for (uint64_t pa = 0; pa < MEMORY; pa += PAGE_SIZE)
+		memory.bytes[pa] = 1;
+	fx_memory_open(&memory);
+	struct stopper stopper = { false, 0 };
+	struct pass_consumer consumer = { &stopper, 0, stopper_begin, stopper_chunk,
+		stopper_merge };
+	struct pass_wish wish = { .image = memory.image, .threads = 1, .cancelled = &stopper.stop };
+	ei_error *error = pass_run(&wish, &consumer, 1);
+	assert_non_null(error);
+	assert_int_equal(ei_error_code(error), EI_E_CANCELLED);
+	assert_int_equal(stopper.chunks, 3);
+	ei_error_drop(error);
+	fx_memory_deinit(&memory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hits_across_chunks_are_found_once),
+		cmocka_unit_test(cap_keeps_the_lowest_addresses),
+		cmocka_unit_test(terms_and_tags_share_a_pass),
+		cmocka_unit_test(cancelled_pass_says_so),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
