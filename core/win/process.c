@@ -56,15 +56,18 @@ ei_iter ei_processes(ei_run *run)
 const ei_space *ei_process_space(ei_run *run, const eprocess *process)
 {
 	ei_val root = ei_get(*process, dtb);
-	const struct space_mode *mode = run->session->identity.kernel.mode;
+	const struct space *kernel = &run->session->identity.kernel;
+	const struct space_mode *mode = kernel->mode;
 	// PAE roots are 32-byte tables; elsewhere the low bits hold the PCID.
 	uint64_t mask = mode == &space_pae ? 0x1f : 0xfff;
 	uint64_t dtb = ei_u64_or(root, 0) & ~mask;
 	if (mode->pointer_size == 4)
 		dtb &= UINT32_MAX;
 	struct space *space = dtb ? ei_alloc(run->scratch, sizeof *space) : NULL;
-	if (space)
-		*space = (struct space){ .mode = mode, .dtb = dtb };
+	if (!space)
+		return NULL;
+	*space = *kernel;
+	space->dtb = dtb;
 	return space;
 }
 
