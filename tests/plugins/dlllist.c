@@ -22,12 +22,13 @@ static void modules_are_listed_in_load_order(void **state)
 	notepad(fx);
 
 	expect_rows(fx, "dlllist",
-		"pid  process      base            size      name         path                     "
-		"          loaded                       found_by\n"
-		"700  notepad.exe  0x7ff600000000  0x38000   notepad.exe  C:\\Windows\\notepad.exe "
-		"            2024-03-14T08:00:00.000000Z  list\n"
-		"700  notepad.exe  0x7ff800000000  0x1f8000  ntdll.dll    "
-		"C:\\Windows\\System32\\ntdll.dll      -                            list\n");
+		"pid  process      base            size      name         found_by\n"
+		"700  notepad.exe  0x7ff600000000  0x38000   notepad.exe  list\n"
+		"700  notepad.exe  0x7ff800000000  0x1f8000  ntdll.dll    list\n");
+	expect_rows(fx, "dlllist",
+		"path                           loaded\n"
+		"C:\\Windows\\notepad.exe         2024-03-14T08:00:00.000000Z\n"
+		"C:\\Windows\\System32\\ntdll.dll  -\n");
 }
 
 static void each_process_is_read_in_its_own_space(void **state)

@@ -22,14 +22,15 @@ static void modules_are_listed_in_load_order(void **state)
 	three_modules(fx, m);
 
 	expect_rows(fx, "modules",
-		"offset              base                size       name          path             "
-		"                   found_by\n"
-		"0xffffa0000a000080  0xfffff80312200000  0x1046000  ntoskrnl.exe  "
-		"\\SystemRoot\\system32\\ntoskrnl.exe  list\n"
-		"0xffffa0000b000080  0xfffff80310000000  0x6000     hal.dll       "
-		"\\SystemRoot\\system32\\hal.dll       list\n"
-		"0xffffa0000c000080  0xfffff80320000000  0x2dd000   Ntfs.sys                       "
-		"                   list\n");
+		"offset              base                size       name          found_by\n"
+		"0xffffa0000a000080  0xfffff80312200000  0x1046000  ntoskrnl.exe  list\n"
+		"0xffffa0000b000080  0xfffff80310000000  0x6000     hal.dll       list\n"
+		"0xffffa0000c000080  0xfffff80320000000  0x2dd000   Ntfs.sys      list\n");
+	expect_rows(fx, "modules",
+		"name          path\n"
+		"ntoskrnl.exe  \\SystemRoot\\system32\\ntoskrnl.exe\n"
+		"hal.dll       \\SystemRoot\\system32\\hal.dll\n"
+		"Ntfs.sys      -\n");
 }
 
 static void name_on_a_missing_page_leaves_the_row(void **state)
