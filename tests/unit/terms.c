@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scan/filter.h"
 #include "tests/fx/test.h"
+#include "win/session.h"
+#include <dirent.h>
+#include <eidetic/scan.h>
 
 static const char *const kernels[] = { "scalar", "sse", "avx2" };
 
@@ -329,6 +332,61 @@ static void real_list_is_found_by_all_kernels_alike(void **state)
 	free(text);
 }
 
+// ---- lists ----------------------------------------------------------------------------------
+
+static size_t list_parse(const char *text, size_t length, ei_term **terms, uint64_t *notes)
+{
+	static ei_arena *arena; // the last list's, until the next
+	ei_arena_drop(arena);
+	assert_null(ei_arena_create(16 << 20, &arena));
+	ei_run run = { .scratch = arena };
+	size_t count = 0;
+	assert_true(ei_terms_parse(&run, "list", text, length, terms, &count));
+	*notes = run.notes;
+	return count;
+}
+
+static void list_lines_become_terms(void **state)
+{
+	(void)state;
+	static const char text[] = "# one\n\n  two words\t\r\n#\n\xff\xfe\xfd\n last";
+	ei_term *terms = NULL;
+	uint64_t notes;
+	assert_int_equal(list_parse(text, sizeof text - 1, &terms, &notes), 3);
+	assert_int_equal(notes, 0);
+	assert_memory_equal(terms[0].text, "two words", terms[0].length);
+	assert_int_equal(terms[0].length, 9);
+	assert_int_equal(terms[1].length, 3);
+	assert_memory_equal(terms[2].text, "last", 4);
+	assert_int_equal(terms[2].length, 4);
+}
+
+// Files of tests/corpus/terms/bad have nothing but lines that must be left out, with a note each.
+static void bad_lists_are_left_out_with_notes(void **state)
+{
+	(void)state;
+	DIR *dir = opendir("tests/corpus/terms/bad");
+	assert_non_null(dir);
+	static char text[1 << 16];
+	unsigned files = 0;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		char path[512];
+		snprintf(path, sizeof path, "tests/corpus/terms/bad/%s", entry->d_name);
+		FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "rb");
+		if (!file)
+			continue;
+		size_t length = fread(text, 1, sizeof text, file);
+		fclose(file);
+		ei_term *terms = NULL;
+		uint64_t notes;
+		assert_int_equal(list_parse(text, length, &terms, &notes), 0);
+		assert_true(notes > 0);
+		files++;
+	}
+	closedir(dir);
+	assert_true(files > 0);
+}
+
 // ---- tags -----------------------------------------------------------------------------------
 
 struct tag_hits {
@@ -389,6 +447,8 @@ int main(void)
 		cmocka_unit_test(terms_outside_the_limits_are_refused),
 		cmocka_unit_test(no_terms_find_nothing),
 		cmocka_unit_test(real_list_is_found_by_all_kernels_alike),
+		cmocka_unit_test(list_lines_become_terms),
+		cmocka_unit_test(bad_lists_are_left_out_with_notes),
 		cmocka_unit_test(tags_are_found_by_all_kernels_alike),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

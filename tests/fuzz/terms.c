@@ -1,0 +1,103 @@
+// Fuzz entry: a list of terms, a line of "%%", and bytes to search: every kernel must find what a
+// naive search finds.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/filter.h"
+#include "win/session.h"
+#include <eidetic/scan.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { TERMS_MOST = 64, BYTES_MOST = 1 << 16 };
+
+static const char *const kernels[] = { "scalar", "sse", "avx2" };
+
+static void demand(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+// Sums do not depend on the order.
+struct tally {
+	uint64_t count, sum;
+};
+
+static void tally_add(void *context, const struct term_hit *hit)
+{
+	struct tally *tally = context;
+	tally->count++;
+	tally->sum += (hit->start * 64 + hit->term) * 4 + (uint64_t)hit->spelling;
+}
+
+static bool is_ascii(const ei_term *term)
+{
+	for (uint32_t i = 0; i < term->length; i++)
+		if ((uint8_t)term->text[i] >= 0x80)
+			return false;
+	return true;
+}
+
+static bool is_at(const uint8_t *at, const ei_term *term, size_t step)
+{
+	for (size_t i = 0; i < term->length; i++)
+		if (fold_byte(at[i * step]) != fold_byte((uint8_t)term->text[i]) ||
+			(step == 2 && at[i * step + 1]))
+			return false;
+	return true;
+}
+
+static struct tally naive(const ei_term *terms, size_t count, const uint8_t *bytes, size_t size)
+{
+	struct tally tally = { 0, 0 };
+	for (size_t at = 0; at < size; at++)
+		for (size_t i = 0; i < count; i++)
+			for (size_t step = 1; step <= 2; step++) {
+				size_t length = terms[i].length * step;
+				if (length > size - at || !is_at(bytes + at, &terms[i], step))
+					continue;
+				struct term_hit hit = { at, (uint32_t)length, (uint32_t)i,
+					step == 2 ? TERM_UTF16 : TERM_ASCII };
+				tally_add(&tally, &hit);
+			}
+	return tally;
+}
+
+static void search(const ei_term *terms, size_t count, const uint8_t *bytes, size_t size)
+{
+	struct term_set *set = NULL;
+	ei_error *error = terms_compile((const struct term *)(const void *)terms, count, &set);
+	demand(!error);
+	// How other terms are spelled in UTF-16 is the compiler's own affair.
+	bool ascii = true;
+	for (size_t i = 0; i < count; i++)
+		ascii &= is_ascii(&terms[i]);
+	struct tally want = naive(terms, count, bytes, size), first = { 0, 0 };
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+		struct tally have = { 0, 0 };
+		setenv("EIDETIC_SIMD", kernels[k], 1);
+		terms_scan(set, bytes, size, size, tally_add, &have);
+		demand(!ascii || (have.count == want.count && have.sum == want.sum));
+		demand(k == 0 || (have.count == first.count && have.sum == first.sum));
+		first = have;
+	}
+	term_set_drop(set);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const uint8_t *rule = size ? memmem(data, size, "\n%%\n", 4) : NULL;
+	size_t length = rule ? (size_t)(rule - data) + 1 : size;
+	const uint8_t *bytes = rule ? rule + 4 : data + size;
+	ei_arena *arena = NULL;
+	demand(!ei_arena_create(256 << 20, &arena));
+	ei_run run = { .scratch = arena };
+	ei_term *terms = NULL;
+	size_t count = 0;
+	demand(ei_terms_parse(&run, "fuzz", (const char *)data, length, &terms, &count));
+	for (size_t i = 0; i < count; i++)
+		demand(terms[i].length >= TERM_SHORTEST && terms[i].length <= TERM_LONGEST);
+	size_t rest = (size_t)(data + size - bytes);
+	search(terms, MIN(count, (size_t)TERMS_MOST), bytes, MIN(rest, (size_t)BYTES_MOST));
+	ei_arena_drop(arena);
+	return 0;
+}
