@@ -70,8 +70,8 @@ static void context_is_escaped(void **state)
 
 	expect_rows(fx, "search NEEDLE",
 		"term    context\n"
-		"NEEDLE  \\x1b[31m\\x5c\\xff needle in "
-		"hay\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\n");
+		"NEEDLE  \\x1b[31m\\x5c\\xff needle in hay"
+		"\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\n");
 }
 
 static void files_of_terms_are_read_with_notes(void **state)
