@@ -23,11 +23,12 @@ struct list {
 
 // Global options, as given.
 struct global {
-	const char *file, *format, *renderer, *output_dir, *profile, *compat, *progress;
+	const char *file, *format, *renderer, *output_dir, *profile, *compat, *progress, *log;
 	struct list symbol_dirs, plugin_dirs, filters, hidden;
 	uint64_t dtb, kernel_base, threads, limit;
 	unsigned verbose;
-	bool quiet, offline, help, version, why;
+	bool quiet, offline, help, version, why, hash;
+	const char *line;    // the whole command line, quoted for a shell
 	const char *command; // the first word; NULL
 	char **rest;         // what follows it
 	int rest_count;
@@ -42,6 +43,10 @@ void plugin_help(FILE *out, const ei_plugin *plugin);
 // One line on stderr; drops the error. The status that it means.
 enum exit_status report(ei_error *error);
 
+// Ends what was printed on stdout: a full disk is said there.
+enum exit_status printed(void);
+
+// ---- signals, progress ----------------------------------------------------------------------
 // Set by Ctrl-C; a second one ends the process.
 extern const bool *const cancelled;
 void signals_catch(void);
@@ -56,6 +61,12 @@ void progress_init(struct progress *progress, const char *wish); // "auto", "alw
 void progress_draw(void *progress, uint64_t done, uint64_t total);
 void progress_clear(struct progress *progress);
 
+// Hexadecimal SHA-256 of a whole file. EI_E_CANCELLED after Ctrl-C.
+enum { SHA256_TEXT = 65 };
+EI_CHECKED ei_error *file_sha256(
+	const char *path, struct progress *progress, char out[SHA256_TEXT]);
+
+// ---- commands -------------------------------------------------------------------------------
 enum exit_status command_plugin(const struct global *global, const struct plugin_set *plugins);
 enum exit_status command_plugins(const struct global *global, const struct plugin_set *plugins);
 

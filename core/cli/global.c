@@ -3,6 +3,8 @@
 #include "base/nearest.h"
 #include "cli/cli.h"
 
+enum { LINE_MAX_BYTES = 1 << 20 };
+
 enum kind { FLAG, COUNT, TEXT, NUMBER, LIST };
 
 static const struct global_option {
@@ -27,6 +29,8 @@ static const struct global_option {
 	{ "filters",      0,   LIST,   AT(filters),     "[+-]COLUMN,PATTERN[!]", "only rows that match; '-' turns round, '!' means a regular expression" },
 	{ "hide-columns", 0,   LIST,   AT(hidden),      "PREFIX","leave out columns; repeatable" },
 	{ "limit",        0,   NUMBER, AT(limit),       "N",     "at most N rows" },
+	{ "log",          'l', TEXT,   AT(log),         "FILE",  "append what was run, its notes and its rows to a file, as jsonl" },
+	{ "hash",         0,   FLAG,   AT(hash),        NULL,    "put the SHA-256 of the image into the record of the run" },
 	{ "threads",      0,   NUMBER, AT(threads),     "N",     "threads for scans (default: one a processor)" },
 	{ "progress",     0,   TEXT,   AT(progress),    "WHEN",  "auto, always, never" },
 	{ "why",          0,   FLAG,   AT(why),         NULL,    "with 'plugins PLUGIN': say why it cannot run on this image" },
@@ -193,12 +197,35 @@ static ei_error *choices_check(const struct global *global)
 	return NULL;
 }
 
+// The command line as a shell would take it.
+static ei_error *line_quote(int argc, char **argv, ei_arena *arena, const char **out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789@%+=:,./_-";
+	struct text line;
+	text_init(&line, LINE_MAX_BYTES);
+	for (int i = 0; i < argc; i++) {
+		bool quote = !argv[i][0] || argv[i][strspn(argv[i], plain)];
+		text_addf(&line, "%s%s", i ? " " : "", quote ? "'" : "");
+		for (const char *at = argv[i]; *at; at++)
+			if (*at == '\'')
+				text_addf(&line, "'\\''");
+			else
+				text_add(&line, at, 1);
+		text_addf(&line, "%s", quote ? "'" : "");
+	}
+	*out = arena_text(arena, line.data ? line.data : "", line.length);
+	text_deinit(&line);
+	return *out ? NULL : ei_fail(EI_E_NOMEM, "out of memory");
+}
+
 ei_error *global_parse(int argc, char **argv, ei_arena *arena, struct global *out)
 {
 	struct global global = { 0 };
 	global.rest = ei_alloc(arena, (size_t)(argc + 1) * sizeof *global.rest);
 	if (!global.rest)
 		return ei_fail(EI_E_NOMEM, "out of memory");
+	EI_TRY(line_quote(argc, argv, arena, &global.line));
 	struct words words = { .argc = argc, .argv = argv, .at = 1 };
 	for (; words.at < argc && strcmp(argv[words.at], "--"); words.at++)
 		EI_TRY(word_parse(&words, &global));

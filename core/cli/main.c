@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
-#include <unistd.h>
+#include "out/escape.h"
+#include <errno.h>
 
 static const struct {
 	ei_code code;
@@ -10,7 +11,7 @@ static const struct {
 } statuses[] = {
 	{ EI_E_IO, EXIT_NOTHING },
 	{ EI_E_USAGE, EXIT_USAGE },
-	{ EI_E_FORMAT, EXIT_NOT_WINDOWS },
+	{ EI_E_FORMAT, EXIT_NOTHING },
 	{ EI_E_UNKNOWN, EXIT_NOT_WINDOWS },
 	{ EI_E_REQUIREMENT, EXIT_NOTHING },
 	{ EI_E_LIMIT, EXIT_NOTHING },
@@ -22,11 +23,11 @@ static const struct {
 // terminal.
 static void print_safely(const char *text)
 {
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++)
-		if (*at < 0x20 || *at == 0x7f)
-			fprintf(stderr, "\\x%02x", *at);
-		else
-			fputc(*at, stderr);
+	struct text safe;
+	text_init(&safe, 1 << 16);
+	escape_line(&safe, text, strlen(text));
+	fprintf(stderr, "eidetic: %s\n", safe.data ? safe.data : "");
+	text_deinit(&safe);
 }
 
 enum exit_status report(ei_error *error)
@@ -34,15 +35,22 @@ enum exit_status report(ei_error *error)
 	if (!error)
 		return EXIT_COMPLETE;
 	fflush(stdout);
-	fputs("eidetic: ", stderr);
 	print_safely(ei_error_text(error));
-	fputs("\n", stderr);
 	enum exit_status status = EXIT_NOTHING;
 	for (size_t i = 0; i < ARRAY_LENGTH(statuses); i++)
 		if (statuses[i].code == ei_error_code(error))
 			status = statuses[i].status;
 	ei_error_drop(error);
 	return status;
+}
+
+enum exit_status printed(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_COMPLETE;
+	if (errno == EPIPE)
+		return EXIT_NOTHING;
+	return report(ei_fail(EI_E_IO, "cannot write the output: %s", strerror(errno)));
 }
 
 static enum exit_status command(const struct global *global)
@@ -70,11 +78,11 @@ int main(int argc, char **argv)
 		return report(error);
 	if (global.version) {
 		puts("eidetic " EI_VERSION);
-		return EXIT_COMPLETE;
+		return printed();
 	}
 	if (!global.command) {
 		global_help(global.help ? stdout : stderr);
-		return global.help ? EXIT_COMPLETE : EXIT_USAGE;
+		return global.help ? printed() : EXIT_USAGE;
 	}
 	return command(&global);
 }

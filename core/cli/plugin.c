@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
+#include "run/value_text.h"
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { STREAM_BUFFER = 1 << 16 };
@@ -44,6 +45,30 @@ static ei_error *output_dir_check(const struct global *global)
 						 global->output_dir);
 }
 
+// Opens the log for appending. A slip must not write into the evidence.
+static ei_error *log_open(const struct global *global, FILE **out)
+{
+	struct stat image, log;
+	if (global->file && !stat(global->file, &image) && !stat(global->log, &log) &&
+		image.st_dev == log.st_dev && image.st_ino == log.st_ino)
+		return ei_fail(EI_E_USAGE, "--log '%s' is the image itself", global->log);
+	FILE *stream = fopen(global->log, "ae");
+	if (!stream)
+		return ei_fail(
+			EI_E_IO, "--log: cannot write '%s': %s", global->log, strerror(errno));
+	*out = stream;
+	return NULL;
+}
+
+// Puts a log beside `*sink`.
+static ei_error *log_add(FILE *log, struct row_sink **sink)
+{
+	struct row_sink *logged;
+	EI_TRY(out_create(
+		&(struct out_wish){ .renderer = "jsonl", .stream = log, .log = true }, &logged));
+	return tee_create(EI_GIVE(*sink), logged, sink);
+}
+
 static ei_error *sink_open(const struct global *global, struct row_sink **out)
 {
 	bool terminal = isatty(STDOUT_FILENO);
@@ -81,17 +106,33 @@ static enum exit_status finish(struct run_result *result)
 	return result->trailer.rows && code != EI_E_IO ? EXIT_INCOMPLETE : reported;
 }
 
-static ei_error *run_on_image(const struct global *global, const ei_plugin *plugin,
-	const struct option_values *options, struct run_result *result)
+static void now_text(char out[40])
 {
-	EI_TRY(output_dir_check(global));
-	EI_OWNED(row_sink) sink = NULL;
-	EI_TRY(sink_open(global, &sink));
+	static const uint64_t seconds_1601_to_1970 = 11644473600;
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t filetime = ((uint64_t)now.tv_sec + seconds_1601_to_1970) * 10000000 +
+			    (uint64_t)now.tv_nsec / 100;
+	struct text text;
+	text_init(&text, 64);
+	time_text(&text, filetime, TIME_ISO);
+	snprintf(out, 40, "%s", text.data ? text.data : "");
+	text_deinit(&text);
+}
+
+static ei_error *run_into(const struct global *global, const ei_plugin *plugin,
+	const struct option_values *options, struct row_sink *sink, struct run_result *result)
+{
 	struct profile_store store;
 	EI_OWNED(session) session = NULL;
-	EI_TRY(open_session(global, &store, &session));
 	struct progress progress;
+	char sha256[SHA256_TEXT] = "";
+	char started[40] = "";
+	now_text(started);
 	progress_init(&progress, global->quiet ? "never" : global->progress);
+	EI_TRY(open_session(global, &store, &session));
+	if (global->hash)
+		EI_TRY(file_sha256(global->file, &progress, sha256));
 	struct run_wish wish = {
 		.plugin = plugin,
 		.options = options,
@@ -101,12 +142,34 @@ static ei_error *run_on_image(const struct global *global, const ei_plugin *plug
 		.hidden = global->hidden.items,
 		.hidden_count = global->hidden.count,
 		.compat = global->compat != NULL,
+		.image_sha256 = sha256,
+		.command = global->line,
+		.started = started,
 		.cancelled = cancelled,
 		.progress = progress_draw,
 		.progress_context = &progress,
 	};
 	ei_error *error = run_plugin(session, &wish, sink, result);
 	progress_clear(&progress);
+	return error;
+}
+
+static ei_error *run_logged(const struct global *global, const ei_plugin *plugin,
+	const struct option_values *options, struct run_result *result)
+{
+	EI_TRY(output_dir_check(global));
+	EI_OWNED(row_sink) sink = NULL;
+	EI_TRY(sink_open(global, &sink));
+	if (!global->log)
+		return run_into(global, plugin, options, sink, result);
+	FILE *log = NULL;
+	EI_TRY(log_open(global, &log));
+	ei_error *error = log_add(log, &sink);
+	if (!error)
+		error = run_into(global, plugin, options, sink, result);
+	if (fclose(log) && !error && !result->failure)
+		result->failure = ei_fail(
+			EI_E_IO, "--log: cannot write '%s': %s", global->log, strerror(errno));
 	return error;
 }
 
@@ -118,7 +181,7 @@ enum exit_status command_plugin(const struct global *global, const struct plugin
 		return report(error);
 	if (global->help) {
 		plugin_help(stdout, plugin);
-		return EXIT_COMPLETE;
+		return printed();
 	}
 	EI_OWNED(ei_arena) arena = NULL;
 	struct option_values options;
@@ -127,6 +190,6 @@ enum exit_status command_plugin(const struct global *global, const struct plugin
 	if (!error)
 		error = options_parse(arena, plugin, global->rest_count, global->rest, &options);
 	if (!error)
-		error = run_on_image(global, plugin, &options, &result);
+		error = run_logged(global, plugin, &options, &result);
 	return error ? report(error) : finish(&result);
 }

@@ -58,7 +58,7 @@ static enum exit_status plugins_list(const struct plugin_set *plugins)
 				printf("%s%s", shown++ ? " " : "", plugin->columns[c].name);
 		puts("");
 	}
-	return fflush(stdout) ? EXIT_NOTHING : EXIT_COMPLETE;
+	return printed();
 }
 
 static ei_error *why_not(const struct global *global, const ei_plugin *plugin)
@@ -85,5 +85,5 @@ enum exit_status command_plugins(const struct global *global, const struct plugi
 		plugin_help(stdout, plugin);
 	else if (!error)
 		error = why_not(global, plugin);
-	return report(error);
+	return error ? report(error) : printed();
 }

@@ -1,8 +1,7 @@
-// Progress on a terminal, and Ctrl-C.
+// A progress bar for people.
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,25 +46,4 @@ void progress_clear(struct progress *progress)
 	if (progress->shown)
 		fprintf(stderr, "\r%*s\r", BAR_WIDTH + 10, "");
 	progress->shown = false;
-}
-
-// ---- signals --------------------------------------------------------------------------------
-
-static bool interrupted;
-const bool *const cancelled = &interrupted;
-
-static void on_interrupt(int signal)
-{
-	(void)signal;
-	__atomic_store_n(&interrupted, true, __ATOMIC_RELAXED);
-}
-
-void signals_catch(void)
-{
-	// Once: a second Ctrl-C finds the default action again.
-	struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN); // a write says so, in its place
 }

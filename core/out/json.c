@@ -8,6 +8,7 @@ struct json_render {
 	struct render base;
 	struct text notes;
 	bool lines;
+	bool log; // the record names the occasion too
 	uint64_t rows;
 	uint32_t open; // rows that are open, with --compat
 };
@@ -59,6 +60,12 @@ static void add_record(struct json_render *json)
 	add_pair(json, ",", "format", record->format);
 	add_pair(json, ",", "profile", record->profile);
 	add_pair(json, ",", "profile_how", record->profile_how);
+	if (*record->image_sha256)
+		add_pair(json, ",", "image_sha256", record->image_sha256);
+	if (json->log) {
+		add_pair(json, ",", "command", record->command);
+		add_pair(json, ",", "started", record->started);
+	}
 	add(json, ",\"columns\":[");
 	for (size_t i = 0; i < table->count; i++) {
 		add_pair(json, i ? ",{" : "{", "name", table->columns[i].title);
@@ -256,6 +263,7 @@ static ei_error *json_make(const struct out_wish *wish, bool lines, struct row_s
 	render_init(&json->base, wish);
 	text_init(&json->notes, CELL_MAX);
 	json->lines = lines;
+	json->log = wish->log;
 	json->base.sink = (struct row_sink){ json_begin, json_row, json_note, json_end, json_drop };
 	*out = &json->base.sink;
 	return NULL;

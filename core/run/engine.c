@@ -105,17 +105,25 @@ ei_error *ei_require(ei_run *run, enum ei_need need)
 
 // ---- running --------------------------------------------------------------------------------
 
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
 static void record_fill(
-	const struct session *session, const ei_plugin *plugin, struct run_record *record)
+	const struct session *session, const struct run_wish *wish, struct run_record *record)
 {
 	*record = (struct run_record){
 		.version = EI_VERSION,
-		.plugin = plugin->name,
+		.plugin = wish->plugin->name,
 		.image = image_path(session->image),
 		.image_size = image_file_size(session->image),
 		.format = image_format_name(session->image),
 		.profile = session->profile ? profile_info(session->profile).name : "",
 		.profile_how = session->profile_how,
+		.image_sha256 = or_empty(wish->image_sha256),
+		.command = or_empty(wish->command),
+		.started = or_empty(wish->started),
 	};
 }
 
@@ -125,7 +133,7 @@ static ei_error *output_prepare(const struct session *session, const struct run_
 	struct run_record *record = ei_alloc(arena, sizeof *record);
 	if (!record)
 		return ei_fail(EI_E_NOMEM, "out of memory");
-	record_fill(session, wish->plugin, record);
+	record_fill(session, wish, record);
 	EI_TRY(output_columns(arena, wish, output));
 	output->table.record = record;
 	// Volatility prints pointers without the bits that repeat bit 47.

@@ -15,6 +15,9 @@ struct run_record {
 	const char *format;  // of the image
 	const char *profile; // "" when there is none
 	const char *profile_how;
+	const char *image_sha256; // "" when it was not asked for
+	const char *command;      // the command line; for logs, which name the occasion
+	const char *started;      // ISO 8601
 };
 
 // A column that is shown: hidden ones, and with --compat those that Volatility lacks, are left out.

@@ -40,6 +40,8 @@ struct run_wish {
 	const char *const *hidden; // prefixes of column names
 	size_t hidden_count;
 	bool compat;
+	// For the record; NULL is "".
+	const char *image_sha256, *command, *started;
 	const bool *cancelled;
 	void (*progress)(void *context, uint64_t done, uint64_t total); // may be NULL
 	void *progress_context;
