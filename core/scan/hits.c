@@ -54,6 +54,13 @@ void hit_list_sort(struct hit_list *list)
 	}
 }
 
+// Hits within a chunk are not in order: the cut is a sort, done seldom.
+static void hit_list_trim(struct hit_list *list)
+{
+	if (list->count >= 2 * list->cap)
+		hit_list_sort(list);
+}
+
 // ---- consumers ------------------------------------------------------------------------------
 
 // One thread's hits. A thread sees chunks in ascending order, so that past the cap it can drop what
@@ -77,9 +84,7 @@ static void *found_begin(void *context)
 static void found_add(struct found_state *state, struct hit hit)
 {
 	hit_list_add(&state->list, hit);
-	// Hits within a chunk are not in order: the cut is a sort, done seldom.
-	if (state->list.count >= 2 * state->list.cap)
-		hit_list_sort(&state->list);
+	hit_list_trim(&state->list);
 }
 
 static void found_merge(void *context, void *thread_state)
@@ -91,6 +96,7 @@ static void found_merge(void *context, void *thread_state)
 	found->list->no_memory |= state->list.no_memory;
 	for (size_t i = 0; i < state->list.count; i++)
 		hit_list_add(found->list, state->list.items[i]);
+	hit_list_trim(found->list);
 	hit_list_deinit(&state->list);
 	free(state);
 }

@@ -25,7 +25,7 @@ static bool is_cancelled(const struct pass *pass)
 }
 
 // A chunk starts where a page starts, or where a run does: consumers rely on the alignment.
-static bool chunk_take(struct pass *pass, struct pass_chunk *chunk)
+static bool chunk_take(struct pass *pass, struct pass_chunk *chunk, uint64_t *done)
 {
 	struct image_run stretch;
 	bool more = false;
@@ -34,6 +34,7 @@ static bool chunk_take(struct pass *pass, struct pass_chunk *chunk)
 		chunk->pa = stretch.start;
 		chunk->own = (size_t)MIN(stretch.length, (uint64_t)PASS_CHUNK);
 		pass->next = stretch.start + chunk->own;
+		*done = pass->done;
 		pass->done += chunk->own;
 		more = true;
 	}
@@ -64,10 +65,11 @@ static void thread_work(struct pass *pass, bool first)
 		ready = states[i] != NULL;
 	}
 	struct pass_chunk chunk;
-	while (ready && chunk_take(pass, &chunk)) {
-		chunk_give(pass, &chunk, buffer, states);
+	uint64_t done = 0;
+	while (ready && chunk_take(pass, &chunk, &done)) {
 		if (first && wish->progress)
-			wish->progress(wish->progress_context, pass->done, pass->total);
+			wish->progress(wish->progress_context, done, pass->total);
+		chunk_give(pass, &chunk, buffer, states);
 	}
 	pthread_mutex_lock(&pass->lock);
 	pass->no_memory |= !ready;

@@ -1,5 +1,6 @@
 // Kernel modules by the pool tag of the loader's entries: unlinked and unloaded ones too.
 // SPDX-License-Identifier: Apache-2.0
+#include "win/module.h"
 #include "win/pool.h"
 #include "win/pool_fields.h"
 
@@ -17,12 +18,15 @@ static bool module_plausible(ei_run *run, const ei_obj *object)
 
 ei_iter ei_modules_scanned(ei_run *run)
 {
-	const struct pool_query query = {
+	struct pool_query query = {
 		.tags = { "MmLd" },
 		.least = MODULE_BLOCK_LEAST,
 		.type = &kldr_entry_spec,
 		.check = &module_check_spec,
 		.plausible = module_plausible,
 	};
+	struct list_query list;
+	if (module_list(run, &list))
+		query.listed = list_walk(run, &list, &query.listed_count);
 	return pool_objects(run, &query);
 }

@@ -105,12 +105,15 @@ static bool root_is_sound(ei_run *run, const struct space *space)
 	return false;
 }
 
+static int compare_addresses(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+	return (*a > *b) - (*a < *b);
+}
+
 static bool is_seen(const struct seen *seen, uint64_t pa)
 {
-	for (size_t i = 0; i < seen->count; i++)
-		if (seen->objects[i] == pa)
-			return true;
-	return false;
+	return bsearch(&pa, seen->objects, seen->count, sizeof pa, compare_addresses) != NULL;
 }
 
 static void processes_add(ei_run *run, struct owner_table *table, struct seen *seen)
@@ -122,8 +125,9 @@ static void processes_add(ei_run *run, struct owner_table *table, struct seen *s
 			seen->objects[seen->count++] = pa.u;
 		process_add(run, table, &p, NULL);
 	}
+	qsort(seen->objects, seen->count, sizeof seen->objects[0], compare_addresses);
 	ei_iter scanned = ei_processes_scanned(run);
-	for (eprocess p = ei_handle(run, eprocess); ei_next(&scanned, &p);) {
+	for (eprocess p = ei_handle(run, eprocess); !table->map.cut && ei_next(&scanned, &p);) {
 		ei_val pa = ei_physical(run, &p.obj);
 		const ei_space *space = ei_process_space(run, &p);
 		if (ei_has(pa) && !is_seen(seen, pa.u) && space && root_is_sound(run, space))
@@ -134,7 +138,7 @@ static void processes_add(ei_run *run, struct owner_table *table, struct seen *s
 
 static void *owners_build(ei_run *run)
 {
-	struct owner_table *table = calloc(1, sizeof *table);
+	struct owner_table *table = owner_table_create(run->session->image);
 	struct seen *seen = calloc(1, sizeof *seen);
 	ei_mark mark = ei_arena_mark(run->scratch);
 	if (table && seen && run->session->identity.found) {
@@ -142,8 +146,8 @@ static void *owners_build(ei_run *run)
 		processes_add(run, table, seen);
 		page_map_sort(&table->map);
 	}
-	if (!table || !seen || table->map.cut)
-		ei_note(run, "no memory for all of the owners of pages: some are not shown");
+	if (!table || !seen || table->map.cut || !table->tables_left)
+		ei_note(run, "pages have more owners than can be kept: some are not shown");
 	ei_arena_rewind(run->scratch, mark);
 	free(seen);
 	return table;

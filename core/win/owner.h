@@ -25,8 +25,10 @@ struct owner_table {
 	struct page_map map;
 	struct owner *owners;
 	size_t count, room;
+	uint64_t tables_left; // page tables that may still be entered, of all owners
 };
 
+struct owner_table *owner_table_create(const struct image *image); // NULL: no memory
 void owner_table_drop(void *table);
 
 // A new owner at the end of the table; its index, or -1 without memory.

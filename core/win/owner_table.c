@@ -6,10 +6,21 @@
 
 enum {
 	OWNERS_START = 64,
+	TABLES_LEAST = 1 << 12,
 	REGIONS_START = 32,
 	REGIONS_MAX = 1 << 20, // of one owner
-	TABLES_MAX = 1 << 20,  // page tables of one owner
 };
+
+struct owner_table *owner_table_create(const struct image *image)
+{
+	struct owner_table *table = calloc(1, sizeof *table);
+	if (!table)
+		return NULL;
+	page_map_init(&table->map, image);
+	// Kernel tables are each process's, but are entered for the kernel alone.
+	table->tables_left = 2 * (image_bytes(image) / PAGE_SIZE) + TABLES_LEAST;
+	return table;
+}
 
 void owner_table_drop(void *dropped)
 {
@@ -97,7 +108,7 @@ void owner_walk_pages(ei_run *run, struct owner_table *table, const struct space
 	for (uint64_t va = first; space_next(space, run->reader, va, last, 0, &page);) {
 		page_map_add(&table->map, page.pa, page.va, page.size, owner);
 		va = page.va + page.size;
-		if (!va || va > last || ei_stopped(run))
+		if (!va || va > last || table->map.cut || ei_stopped(run))
 			return;
 	}
 }
@@ -107,19 +118,18 @@ struct table_walk {
 	struct owner_table *table;
 	const struct space *space;
 	uint32_t owner;
-	unsigned left; // tables that may still be entered
 };
 
-// Depth is bounded by the levels of the mode, breadth by `left`: tables that loop end too.
+// Depth is bounded by the levels of the mode, breadth by `tables_left`: tables that loop end too.
 static void walk_table(
 	struct table_walk *walk, uint64_t pa, unsigned level, unsigned from, unsigned to)
 {
 	const struct paging *paging = walk->space->mode->paging;
 	uint8_t copy[PAGE_SIZE];
 	const uint8_t *page = reader_page(walk->run->reader, pa);
-	if (!page || !walk->left)
+	if (!page || !walk->table->tables_left)
 		return;
-	walk->left--;
+	walk->table->tables_left--;
 	page_map_add(&walk->table->map, pa / PAGE_SIZE * PAGE_SIZE, 0, PAGE_SIZE, walk->owner);
 	if (level + 1 == paging->level_count)
 		return;
@@ -141,7 +151,7 @@ void owner_walk_tables(ei_run *run, struct owner_table *table, const struct spac
 	bool kernel_half, uint32_t owner)
 {
 	const struct paging *paging = space->mode->paging;
-	struct table_walk walk = { run, table, space, owner, TABLES_MAX };
+	struct table_walk walk = { run, table, space, owner };
 	unsigned count = paging->levels[0].count;
 	// User addresses begin at entry 0; the system's half begins in the middle of the root.
 	unsigned half = count / 2;

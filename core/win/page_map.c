@@ -6,6 +6,12 @@
 
 enum { GRAIN = 16, ROOM_START = 4096, RADIX_BITS = 11 };
 
+void page_map_init(struct page_map *map, const struct image *image)
+{
+	uint64_t pages = MIN(image_bytes(image) / PAGE_SIZE, UINT64_C(1) << 32);
+	*map = (struct page_map){ .limit = PAGE_MAP_SHARES * pages + PAGE_MAP_RUNS_LEAST };
+}
+
 void page_map_deinit(struct page_map *map)
 {
 	free(map->runs);
@@ -16,9 +22,8 @@ static bool make_room(struct page_map *map)
 {
 	if (map->count < map->room)
 		return true;
-	size_t room = map->room ? map->room * 2 : ROOM_START;
-	struct page_run *runs =
-		room <= PAGE_MAP_RUNS_MAX ? realloc(map->runs, room * sizeof *runs) : NULL;
+	size_t room = MIN(map->room ? map->room * 2 : (size_t)ROOM_START, map->limit);
+	struct page_run *runs = room > map->room ? realloc(map->runs, room * sizeof *runs) : NULL;
 	if (!runs) {
 		map->cut = true;
 		return false;
@@ -143,10 +148,13 @@ static void *kernel_map_build(ei_run *run)
 	const struct space *kernel = &run->session->identity.kernel;
 	struct page_map *map = calloc(1, sizeof *map);
 	struct page page;
+	if (map)
+		page_map_init(map, run->session->image);
 	if (!run->session->identity.found)
 		return map;
 	uint64_t va = kernel->mode->kernel_start, last = kernel->mode->kernel_end;
-	while (map && !ei_stopped(run) && space_next(kernel, run->reader, va, last, 0, &page)) {
+	while (map && !map->cut && !ei_stopped(run) &&
+		space_next(kernel, run->reader, va, last, 0, &page)) {
 		page_map_add(map, page.pa, page.va, page.size, 0);
 		va = page.va + page.size;
 		if (!va || va > last)

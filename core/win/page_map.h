@@ -7,7 +7,8 @@
 
 enum {
 	PAGE_MAP_OWNERS_MAX = 1 << 20,
-	PAGE_MAP_RUNS_MAX = 1 << 28, // 4 GiB
+	PAGE_MAP_SHARES = 8, // runs a page of the image, on average; and so many more:
+	PAGE_MAP_RUNS_LEAST = 1 << 20,
 };
 
 // Pages that lie side by side both physically and virtually. A run does not cross a multiple of 16
@@ -22,10 +23,13 @@ _Static_assert(sizeof(struct page_run) == 16, "a run is the cost of a page in th
 
 struct page_map {
 	struct page_run *runs;
-	size_t count, room;
-	bool cut; // the limit, or memory, ran out
+	size_t count, room, limit;
+	bool cut; // the limit, or memory, ran out: no use in adding more
 };
 
+// Page tables are anybody's data: what they can make a map hold depends on the image's size
+// alone.
+void page_map_init(struct page_map *map, const struct image *image);
 void page_map_deinit(struct page_map *map);
 
 // Adds [va, va + size) at `pa`, multiples of PAGE_SIZE. What follows the last run is joined to it.
