@@ -35,8 +35,10 @@ bool parse_number(const char *text, size_t length, uint64_t *out)
 			__builtin_add_overflow(value, digit, &value))
 			return false;
 	}
+	if (!length)
+		return false;
 	*out = value;
-	return length > 0;
+	return true;
 }
 
 static const ei_option *option_of(const struct parse *parse, unsigned index)
