@@ -21,6 +21,19 @@ static void expect_same_target(const char *ours, const char *theirs)
 		fail_msg("target is '%s', the source says '%s'", ours, theirs);
 }
 
+static bool same_place(const struct member *ours, const struct member *theirs, uint32_t base)
+{
+	return ours->offset == theirs->offset - base && ours->size == theirs->size &&
+	       ours->kind == theirs->kind && ours->bit == theirs->bit &&
+	       ours->width == theirs->width;
+}
+
+static bool same_elements(const struct member *ours, const struct member *theirs)
+{
+	return ours->count == theirs->count && ours->element_kind == theirs->element_kind &&
+	       ours->element_size == theirs->element_size;
+}
+
 // Members of an unnamed type are compared through the path that names it: "_A.u.x" is "u.x" of _A.
 static void expect_same_member(
 	struct profile *source, const char *type, const char *name, const struct member *ours)
@@ -39,11 +52,7 @@ static void expect_same_member(
 	struct member outer = { .offset = 0 };
 	if (dot && !profile_member(source, owner, dot + 1, &outer))
 		fail_msg("the source has no %s", type);
-	if (ours->offset != theirs.offset - outer.offset || ours->size != theirs.size ||
-		ours->kind != theirs.kind || ours->count != theirs.count ||
-		ours->element_kind != theirs.element_kind ||
-		ours->element_size != theirs.element_size || ours->bit != theirs.bit ||
-		ours->width != theirs.width)
+	if (!same_place(ours, &theirs, outer.offset) || !same_elements(ours, &theirs))
 		fail_msg("%s.%s is not what the source says", type, name);
 	expect_same_target(ours->target, theirs.target);
 }
