@@ -26,7 +26,7 @@ static const struct global_option {
 	{ "kernel-base",  0,   NUMBER, AT(kernel_base), "ADDR",  "address of the kernel, instead of the one found" },
 	{ "format",       0,   TEXT,   AT(format),      "NAME",  "image format, instead of the one found: raw, crash64, crash32, lime, elf" },
 	{ "compat",       0,   TEXT,   AT(compat),      "vol3",  "columns, values and nesting as Volatility 3 has them" },
-	{ "filters",      0,   LIST,   AT(filters),     "[+-]COLUMN,PATTERN[!]", "only rows that match; '-' turns round, '!' means a regular expression" },
+	{ "filters",      0,   LIST,   AT(filters),     "[+-]COL,TEXT[!]", "only rows that match; '-' turns round, '!' means a regular expression" },
 	{ "hide-columns", 0,   LIST,   AT(hidden),      "PREFIX","leave out columns; repeatable" },
 	{ "limit",        0,   NUMBER, AT(limit),       "N",     "at most N rows" },
 	{ "log",          'l', TEXT,   AT(log),         "FILE",  "append what was run, its notes and its rows to a file, as jsonl" },
@@ -255,7 +255,7 @@ void global_help(FILE *out)
 			snprintf(letter, sizeof letter, "-%c, ", table[i].letter);
 		snprintf(left, sizeof left, "%s--%s %s", letter, table[i].name,
 			table[i].value ? table[i].value : "");
-		fprintf(out, "  %-28s %s\n", left, table[i].doc);
+		fprintf(out, "  %-30s %s\n", left, table[i].doc);
 	}
 	fputs("\nexit status: 0 complete, 1 nothing could be done, 2 wrong use, 3 not Windows or "
 	      "not\n"

@@ -10,12 +10,31 @@
 
 enum { STREAM_BUFFER = 1 << 16 };
 
+static ei_error *folder_check(const char *what, const char *path)
+{
+	struct stat status;
+	if (stat(path, &status))
+		return ei_fail(EI_E_IO, "%s folder '%s': %s", what, path, strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		return ei_fail(EI_E_USAGE, "%s folder '%s' is not a folder", what, path);
+	return NULL;
+}
+
+// A misspelt folder is said: of symbols it would only make a worse profile.
+static ei_error *folders_check(const struct global *global)
+{
+	for (size_t i = 0; i < global->symbol_dirs.count; i++)
+		EI_TRY(folder_check("symbol", global->symbol_dirs.items[i]));
+	return global->output_dir ? folder_check("output", global->output_dir) : NULL;
+}
+
 ei_error *open_session(
 	const struct global *global, struct profile_store *store, struct session **out)
 {
 	if (!global->file)
 		return ei_fail(
 			EI_E_USAGE, "no image was named: eidetic -f IMAGE %s", global->command);
+	EI_TRY(folders_check(global));
 	*store = (struct profile_store){ .dirs = global->symbol_dirs.items };
 	struct session_wish wish = {
 		.image = global->file,
@@ -30,19 +49,6 @@ ei_error *open_session(
 		.cancelled = cancelled,
 	};
 	return session_open(&wish, out);
-}
-
-static ei_error *output_dir_check(const struct global *global)
-{
-	struct stat status;
-	if (!global->output_dir)
-		return NULL;
-	if (stat(global->output_dir, &status))
-		return ei_fail(
-			EI_E_IO, "output folder '%s': %s", global->output_dir, strerror(errno));
-	return S_ISDIR(status.st_mode) ? NULL
-				       : ei_fail(EI_E_USAGE, "output folder '%s' is not a folder",
-						 global->output_dir);
 }
 
 // Opens the log for appending. A slip must not write into the evidence.
@@ -157,7 +163,6 @@ static ei_error *run_into(const struct global *global, const ei_plugin *plugin,
 static ei_error *run_logged(const struct global *global, const ei_plugin *plugin,
 	const struct option_values *options, struct run_result *result)
 {
-	EI_TRY(output_dir_check(global));
 	EI_OWNED(row_sink) sink = NULL;
 	EI_TRY(sink_open(global, &sink));
 	if (!global->log)

@@ -56,6 +56,7 @@ refused bad_symbol_file_is_said 1 'bad.json' -f "$image" --profile "$work/bad.js
 refused plugin_folder_has_to_exist 1 "'$work/none'" -f "$image" -p "$work/none" pslist
 refused output_folder_has_to_exist 1 "'$work/none'" -f "$image" -o "$work/none" pslist
 refused output_folder_has_to_be_one 2 'is not a folder' -f "$image" -o "$work/tiny" pslist
+refused symbol_folder_has_to_exist 1 "'$work/none'" -f "$image" -s "$work/none" pslist
 refused bad_expression_is_placed 2 'at character 2' -f "$image" --filters 'name,(!' pslist
 refused filter_wants_a_column_that_exists 2 "like 'nme'" -f "$image" --filters 'nme,x' pslist
 refused hiding_all_columns_is_refused 2 'no column is left' -f "$image" --hide-columns '' pslist
