@@ -27,7 +27,7 @@ static const struct global_option {
 	{ "format",       0,   TEXT,   AT(format),      "NAME",  "image format, instead of the one found: raw, crash64, crash32, lime, elf" },
 	{ "compat",       0,   TEXT,   AT(compat),      "vol3",  "columns, values and nesting as Volatility 3 has them" },
 	{ "filters",      0,   LIST,   AT(filters),     "[+-]COL,TEXT[!]", "only rows that match; '-' turns round, '!' means a regular expression" },
-	{ "hide-columns", 0,   LIST,   AT(hidden),      "PREFIX","leave out columns; repeatable" },
+	{ "hide-columns", 0,   LIST,   AT(hidden),      "PREFIX","leave out columns that begin so; several with commas; repeatable" },
 	{ "limit",        0,   NUMBER, AT(limit),       "N",     "at most N rows" },
 	{ "log",          'l', TEXT,   AT(log),         "FILE",  "append what was run, its notes and its rows to a file, as jsonl" },
 	{ "hash",         0,   FLAG,   AT(hash),        NULL,    "put the SHA-256 of the image into the record of the run" },

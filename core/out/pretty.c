@@ -4,7 +4,7 @@
 
 enum {
 	KEPT_BYTES_MAX = 16 << 20,
-	CELL_COLUMNS_MAX = 60, // of a column that is not the last
+	CELL_COLUMNS_MAX = 90, // of a column that is not the last
 	UPRIGHT_COLUMNS = 10,  // a single row of more columns is shown as a list of them
 	DEPTH_SHOWN_MAX = 32,
 };

@@ -17,11 +17,21 @@ static bool option_given(const struct run_wish *wish, const char *name)
 	return false;
 }
 
+static bool starts_with(const char *title, const char *prefix, size_t length)
+{
+	return length && !strncasecmp(title, prefix, length);
+}
+
+// Each of --hide-columns may name several, separated by commas.
 static bool is_hidden(const struct run_wish *wish, const char *title)
 {
 	for (size_t i = 0; i < wish->hidden_count; i++)
-		if (!strncasecmp(title, wish->hidden[i], strlen(wish->hidden[i])))
-			return true;
+		for (const char *at = wish->hidden[i]; *at;) {
+			size_t length = strcspn(at, ",");
+			if (starts_with(title, at, length))
+				return true;
+			at += length + (at[length] == ',');
+		}
 	return false;
 }
 
