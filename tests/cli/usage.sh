@@ -59,7 +59,7 @@ refused output_folder_has_to_be_one 2 'is not a folder' -f "$image" -o "$work/ti
 refused symbol_folder_has_to_exist 1 "'$work/none'" -f "$image" -s "$work/none" pslist
 refused bad_expression_is_placed 2 'at character 2' -f "$image" --filters 'name,(!' pslist
 refused filter_wants_a_column_that_exists 2 "like 'nme'" -f "$image" --filters 'nme,x' pslist
-refused hiding_all_columns_is_refused 2 'no column is left' -f "$image" --hide-columns '' pslist
+refused hiding_all_columns_is_refused 2 'no column is left' -f "$image" --hide-columns p,n,o,t,h,s,w,c,e,f pslist
 refused plugins_takes_one_name 2 'want one plugin' plugins pslist pstree
 refused why_says_what_is_missing 3 'no Windows kernel' -f "$work/random" plugins --why pslist
 
