@@ -78,8 +78,8 @@ run -f "$image" pslist --filters -name,svchost
 claim filter_and_its_opposite_make_the_whole "$([ "$some" -gt 1 ] && [ "$((some + $(rows)))" = "$all" ] || echo "$some and $(rows), of $all")"
 run -f "$image" pslist --filters 'name,^(svchost|lsass)[.]exe$!'
 claim filter_takes_an_expression "$([ "$(rows)" = "$((some + 1))" ] || echo "$(rows) rows")"
-run -f "$image" pslist --hide-columns p --hide-columns name
-claim hidden_columns_are_gone "$(head -1 "$work/out" | grep -qE '(^|	)(p[a-z]*|name)(	|$)' && head -1 "$work/out")"
+run -f "$image" pslist --hide-columns p --hide-columns name,wow
+claim hidden_columns_are_gone "$(head -1 "$work/out" | grep -qE '(^|	)(p[a-z]*|name|wow64)(	|$)' && head -1 "$work/out")"
 run -f "$image" pslist --pid 4,500 --pid 0x5c
 claim pids_may_be_given_in_every_way "$([ "$(rows)" = 2 ] || echo "$(rows) rows")"
 run -f "$image" -r none pslist
