@@ -99,6 +99,7 @@ struct pool_state {
 	uint32_t unit;        // sizes are counted in this
 	uint32_t header_size; // of the pool header
 	uint64_t type_table;  // ObTypeIndexTable; 0: types cannot be checked
+	bool has_cookie;      // Windows 10 and later; it may be 0
 	uint8_t cookie;
 };
 
@@ -178,27 +179,45 @@ static bool header_fits(const ei_run *run, const struct pool_state *state,
 	return loose ? optional < front : optional == front;
 }
 
+// What an object header says of its object's type.
+enum type_says { TYPE_OTHER, TYPE_UNKNOWN, TYPE_WANTED };
+
 // Types are numbers; from Windows 10 on disguised with a cookie and the header's own address.
-static bool type_fits(ei_run *run, const struct pool_state *state, uint64_t header_va)
+// Before Windows 7 they are pointers. EI_NONE when it cannot be told.
+static ei_val type_address(ei_run *run, const struct pool_state *state, const object_header *header)
 {
-	object_header header = state->object;
-	if (!state->query.object_type || !state->type_table || !header_va)
-		return true;
-	header.obj = ei_open(run, NULL, header_va, &header.at->layout);
-	ei_val index = ei_get(header, TypeIndex);
-	if (!ei_has(index))
-		return true;
+	ei_val index = ei_get(*header, TypeIndex);
+	bool is_physical = header->obj.space == &run->session->physical;
+	if (index.state == EI_NO_FIELD)
+		return ei_get(*header, Type);
+	if (!ei_has(index) || !state->type_table || (state->has_cookie && is_physical))
+		return ei_absent(EI_NONE);
 	uint64_t number = index.u;
-	if (state->cookie)
-		number ^= state->cookie ^ (header_va >> 8 & 0xff);
-	ei_val type =
-		ei_read_ptr(run, NULL, state->type_table + (number & 0xff) * ei_pointer_size(run));
-	if (!ei_has(type) || !type.u)
-		return !ei_has(type);
+	if (state->has_cookie)
+		number ^= state->cookie ^ (header->obj.va >> 8 & 0xff);
+	return ei_read_ptr(run, NULL, state->type_table + (number & 0xff) * ei_pointer_size(run));
+}
+
+static enum type_says header_type(
+	ei_run *run, const struct pool_state *state, const ei_space *space, uint64_t at)
+{
+	const struct space_mode *mode = run->session->identity.kernel.mode;
+	const char *wanted = state->query.object_type;
+	object_header header = state->object;
+	header.obj = ei_open(run, space, at, &header.at->layout);
+	ei_val type = type_address(run, state, &header);
+	if (!ei_has(type))
+		return TYPE_UNKNOWN;
+	// The first entries of the table are markers, and bytes that are no header may name them.
+	if (mode->canonical(type.u) < mode->kernel_start)
+		return wanted ? TYPE_OTHER : TYPE_UNKNOWN;
 	object_type object = ei_at(run, object_type, type.u);
 	ei_val name = ei_get(object, Name);
-	return !ei_has(name) || (name.length == strlen(state->query.object_type) &&
-					!memcmp(name.s, state->query.object_type, name.length));
+	if (!ei_has(name) || !name.length)
+		return TYPE_UNKNOWN;
+	return !wanted || (name.length == strlen(wanted) && !memcmp(name.s, wanted, name.length))
+		       ? TYPE_WANTED
+		       : TYPE_OTHER;
 }
 
 static bool is_recent(const struct pool_state *state, uint64_t pa)
@@ -209,9 +228,12 @@ static bool is_recent(const struct pool_state *state, uint64_t pa)
 	return false;
 }
 
+// How sure an attempt wants to be that a header is one.
+enum belief { BELIEVE_ALL, BELIEVE_TYPE, BELIEVE_SIZES, BELIEVE_LESS };
+
 // True when the object at `offset` of the block passes the query's test.
-static bool object_try(
-	ei_run *run, const struct pool_state *state, const struct block *block, uint32_t offset)
+static bool object_try(ei_run *run, const struct pool_state *state, const struct block *block,
+	uint32_t offset, enum belief belief)
 {
 	const ei_space *space;
 	uint64_t address;
@@ -219,9 +241,12 @@ static bool object_try(
 		is_recent(state, block->pa + offset))
 		return false;
 	block_where(run, block, offset, &space, &address);
-	if (state->query.has_header && block->va &&
-		!type_fits(run, state, address - (uint64_t)(uint32_t)state->object.at->Body.offset))
-		return false;
+	if (state->query.has_header) {
+		uint64_t at = address - (uint64_t)(uint32_t)state->object.at->Body.offset;
+		enum type_says says = header_type(run, state, space, at);
+		if (says == TYPE_OTHER || (says == TYPE_UNKNOWN && belief <= BELIEVE_TYPE))
+			return false;
+	}
 	if (!state->query.plausible)
 		return true;
 	ei_obj object = ei_open(run, space, address, ei_resolve(run, state->query.check));
@@ -229,7 +254,7 @@ static bool object_try(
 }
 
 static bool object_from_front(ei_run *run, const struct pool_state *state,
-	const struct block *block, bool loose, uint32_t *offset)
+	const struct block *block, enum belief belief, uint32_t *offset)
 {
 	int32_t body = state->object.at->Body.offset;
 	if (state->object.at->InfoMask.offset < 0 || body < 0)
@@ -237,30 +262,46 @@ static bool object_from_front(ei_run *run, const struct pool_state *state,
 	uint32_t end = MIN((uint32_t)FRONT_MAX, block->size);
 	for (uint32_t at = state->header_size; at < end; at += state->unit) {
 		*offset = at + (uint32_t)body;
-		if (header_fits(run, state, block, at, loose) &&
-			object_try(run, state, block, *offset))
+		if (header_fits(run, state, block, at, belief == BELIEVE_LESS) &&
+			object_try(run, state, block, *offset, belief))
 			return true;
 	}
 	return false;
 }
 
+static bool object_from_end(ei_run *run, const struct pool_state *state, const struct block *block,
+	enum belief belief, uint32_t *offset)
+{
+	uint32_t size = ei_resolve(run, state->query.type)->type_size;
+	size = (size + state->unit - 1) / state->unit * state->unit;
+	if (!size || size >= block->size)
+		return false;
+	*offset = block->size - size;
+	uint32_t body = (uint32_t)state->object.at->Body.offset;
+	bool masked = state->object.at->InfoMask.offset >= 0;
+	if (belief == BELIEVE_ALL && masked &&
+		(*offset < state->header_size + body ||
+			!header_fits(run, state, block, *offset - body, false)))
+		return false;
+	return object_try(run, state, block, *offset, belief);
+}
+
+// What fits at both ends wins, then what has the type: bytes of the optional headers may look like
+// a header that stands in front of them, even like one of the type.
 static bool object_find(
 	ei_run *run, const struct pool_state *state, const struct block *block, uint32_t *offset)
 {
 	if (!state->query.has_header) {
 		*offset = state->header_size;
-		return object_try(run, state, block, *offset);
+		return object_try(run, state, block, *offset, BELIEVE_LESS);
 	}
-	if (object_from_front(run, state, block, false, offset))
+	if (object_from_end(run, state, block, BELIEVE_ALL, offset))
 		return true;
-	uint32_t size = ei_resolve(run, state->query.type)->type_size;
-	size = (size + state->unit - 1) / state->unit * state->unit;
-	if (size && size < block->size) {
-		*offset = block->size - size;
-		if (object_try(run, state, block, *offset))
+	for (enum belief belief = BELIEVE_TYPE; belief <= BELIEVE_SIZES; belief++)
+		if (object_from_front(run, state, block, belief, offset) ||
+			object_from_end(run, state, block, belief, offset))
 			return true;
-	}
-	return object_from_front(run, state, block, true, offset);
+	return object_from_front(run, state, block, BELIEVE_LESS, offset);
 }
 
 static int compare_nodes(const void *left, const void *right)
@@ -339,8 +380,10 @@ static void types_prepare(ei_run *run, struct pool_state *state)
 	uint64_t cookie;
 	if (!ei_symbol(run, "ObTypeIndexTable", &state->type_table))
 		return;
-	ei_val value = ei_symbol(run, "ObHeaderCookie", &cookie) ? ei_read_u32(run, NULL, cookie)
-								 : ei_uint(0);
+	state->has_cookie = ei_symbol(run, "ObHeaderCookie", &cookie);
+	if (!state->has_cookie)
+		return;
+	ei_val value = ei_read_u32(run, NULL, cookie);
 	if (!ei_has(value))
 		state->type_table = 0;
 	state->cookie = (uint8_t)ei_u64_or(value, 0);
