@@ -228,12 +228,30 @@ static bool is_recent(const struct pool_state *state, uint64_t pa)
 	return false;
 }
 
-// How sure an attempt wants to be that a header is one.
-enum belief { BELIEVE_ALL, BELIEVE_TYPE, BELIEVE_SIZES, BELIEVE_LESS };
+// One way to find the object in its block.
+struct manner {
+	bool at_end;      // the object ends where the block does; else behind a header at the front
+	bool mask_exact;  // the header's mask accounts for all bytes in front of it
+	bool mask_loose;  // for no more than there are
+	bool type_wanted; // the header names the type; else it need not be readable
+};
+
+// Best first: bytes of the optional headers may look like a header that stands in front of them,
+// even like one of the type.
+static const struct manner manners[] = {
+	{ .at_end = true, .mask_exact = true, .type_wanted = true },
+	{ .mask_exact = true, .type_wanted = true },
+	{ .at_end = true, .type_wanted = true },
+	{ .mask_loose = true, .type_wanted = true },
+	{ .at_end = true, .mask_exact = true },
+	{ .mask_exact = true },
+	{ .at_end = true },
+	{ .mask_loose = true },
+};
 
 // True when the object at `offset` of the block passes the query's test.
 static bool object_try(ei_run *run, const struct pool_state *state, const struct block *block,
-	uint32_t offset, enum belief belief)
+	uint32_t offset, bool type_wanted)
 {
 	const ei_space *space;
 	uint64_t address;
@@ -244,7 +262,7 @@ static bool object_try(ei_run *run, const struct pool_state *state, const struct
 	if (state->query.has_header) {
 		uint64_t at = address - (uint64_t)(uint32_t)state->object.at->Body.offset;
 		enum type_says says = header_type(run, state, space, at);
-		if (says == TYPE_OTHER || (says == TYPE_UNKNOWN && belief <= BELIEVE_TYPE))
+		if (says == TYPE_OTHER || (says == TYPE_UNKNOWN && type_wanted))
 			return false;
 	}
 	if (!state->query.plausible)
@@ -253,24 +271,8 @@ static bool object_try(ei_run *run, const struct pool_state *state, const struct
 	return state->query.plausible(run, &object);
 }
 
-static bool object_from_front(ei_run *run, const struct pool_state *state,
-	const struct block *block, enum belief belief, uint32_t *offset)
-{
-	int32_t body = state->object.at->Body.offset;
-	if (state->object.at->InfoMask.offset < 0 || body < 0)
-		return false;
-	uint32_t end = MIN((uint32_t)FRONT_MAX, block->size);
-	for (uint32_t at = state->header_size; at < end; at += state->unit) {
-		*offset = at + (uint32_t)body;
-		if (header_fits(run, state, block, at, belief == BELIEVE_LESS) &&
-			object_try(run, state, block, *offset, belief))
-			return true;
-	}
-	return false;
-}
-
-static bool object_from_end(ei_run *run, const struct pool_state *state, const struct block *block,
-	enum belief belief, uint32_t *offset)
+static bool object_at_end(ei_run *run, const struct pool_state *state, const struct block *block,
+	const struct manner *manner, uint32_t *offset)
 {
 	uint32_t size = ei_resolve(run, state->query.type)->type_size;
 	size = (size + state->unit - 1) / state->unit * state->unit;
@@ -278,30 +280,47 @@ static bool object_from_end(ei_run *run, const struct pool_state *state, const s
 		return false;
 	*offset = block->size - size;
 	uint32_t body = (uint32_t)state->object.at->Body.offset;
-	bool masked = state->object.at->InfoMask.offset >= 0;
-	if (belief == BELIEVE_ALL && masked &&
-		(*offset < state->header_size + body ||
-			!header_fits(run, state, block, *offset - body, false)))
+	if (manner->mask_exact && (*offset < state->header_size + body ||
+					  !header_fits(run, state, block, *offset - body, false)))
 		return false;
-	return object_try(run, state, block, *offset, belief);
+	return object_try(run, state, block, *offset, manner->type_wanted);
 }
 
-// What fits at both ends wins, then what has the type: bytes of the optional headers may look like
-// a header that stands in front of them, even like one of the type.
+static bool object_at_front(ei_run *run, const struct pool_state *state, const struct block *block,
+	const struct manner *manner, uint32_t *offset)
+{
+	uint32_t end = MIN((uint32_t)FRONT_MAX, block->size);
+	// A test of the object itself is wanted where so little else is asked.
+	if (manner->mask_loose && !manner->type_wanted && !state->query.plausible)
+		return false;
+	for (uint32_t at = state->header_size; at < end; at += state->unit) {
+		*offset = at + (uint32_t)state->object.at->Body.offset;
+		if (header_fits(run, state, block, at, manner->mask_loose) &&
+			object_try(run, state, block, *offset, manner->type_wanted))
+			return true;
+	}
+	return false;
+}
+
 static bool object_find(
 	ei_run *run, const struct pool_state *state, const struct block *block, uint32_t *offset)
 {
+	bool has_mask = state->object.at->InfoMask.offset >= 0;
 	if (!state->query.has_header) {
 		*offset = state->header_size;
-		return object_try(run, state, block, *offset, BELIEVE_LESS);
+		return object_try(run, state, block, *offset, false);
 	}
-	if (object_from_end(run, state, block, BELIEVE_ALL, offset))
-		return true;
-	for (enum belief belief = BELIEVE_TYPE; belief <= BELIEVE_SIZES; belief++)
-		if (object_from_front(run, state, block, belief, offset) ||
-			object_from_end(run, state, block, belief, offset))
+	if (state->object.at->Body.offset < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(manners); i++) {
+		const struct manner *manner = &manners[i];
+		if (!has_mask && (manner->mask_exact || manner->mask_loose))
+			continue;
+		if (manner->at_end ? object_at_end(run, state, block, manner, offset)
+				   : object_at_front(run, state, block, manner, offset))
 			return true;
-	return object_from_front(run, state, block, BELIEVE_LESS, offset);
+	}
+	return false;
 }
 
 static int compare_nodes(const void *left, const void *right)
