@@ -254,10 +254,6 @@ static ei_val attempt_text(ei_run *r, const ei_attempt *attempt)
 static void tell_search(ei_run *r)
 {
 	ei_attempt attempt;
-	const char *note;
-
-	for (size_t i = 0; (note = ei_system_note(r, i)); i++)
-		tell(r, "Note", ei_str(note));
 	for (size_t i = 0; ei_verbose(r) && ei_system_attempt(r, i, &attempt); i++)
 		tell(r, "Tried", attempt_text(r, &attempt));
 }

@@ -93,9 +93,10 @@ static ei_error *sink_open(const struct global *global, struct row_sink **out)
 // What the end of a run means to whoever called.
 static enum exit_status status_of(const struct run_result *result)
 {
-	if (result->trailer.complete || !strcmp(result->trailer.why, "limit"))
-		return EXIT_COMPLETE;
-	return EXIT_INCOMPLETE;
+	if (!result->trailer.complete && strcmp(result->trailer.why, "limit"))
+		return EXIT_INCOMPLETE;
+	// info has something to say of every file, but it is not about a Windows system.
+	return result->recognised ? EXIT_COMPLETE : EXIT_NOT_WINDOWS;
 }
 
 static enum exit_status finish(struct run_result *result)

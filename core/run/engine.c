@@ -181,6 +181,9 @@ static void run_finish(ei_run *run, ei_error *error, struct run_result *result)
 		ei_error_drop(error);
 	run->failure = NULL;
 	const char *why = incomplete_why(run, result->failure);
+	const struct session *session = run->session;
+	result->recognised = session->identity.found || session->identity.arm64 ||
+			     image_crash_header(session->image);
 	result->trailer = (struct trailer){
 		.rows = run->rows,
 		.notes = run->notes,

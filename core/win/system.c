@@ -201,11 +201,6 @@ bool ei_system_attempt(const ei_run *run, size_t index, ei_attempt *out)
 	return true;
 }
 
-const char *ei_system_note(const ei_run *run, size_t index)
-{
-	return index < run->session->note_count ? run->session->notes[index] : NULL;
-}
-
 unsigned ei_verbose(const ei_run *run)
 {
 	return run->session->verbose;

@@ -46,9 +46,6 @@ typedef struct ei_attempt {
 } ei_attempt;
 EI_API bool ei_system_attempt(const ei_run *run, size_t index, ei_attempt *out);
 
-// Findings about the image as a whole; NULL past the last.
-EI_API const char *ei_system_note(const ei_run *run, size_t index);
-
 EI_API unsigned ei_verbose(const ei_run *run); // how often -v was given
 EI_API bool ei_compat_vol3(const ei_run *run); // --compat vol3: rows exactly as Volatility's
 
