@@ -40,6 +40,7 @@ static inline void ask_profile(const struct profile *profile)
 	read += profile_member(profile, "_OUTER", "Inner.Low", &member);
 	read += profile_constant(profile, "", "Ready", &value);
 	read += profile_constant(profile, "_STATE", "Ready", &value);
+	(void)read;
 }
 
 #endif
