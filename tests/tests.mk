@@ -44,6 +44,11 @@ check-build: all $(UNIT_BIN) $(FUZZ_BIN) $(TEST_EXTRA)
 check: check-build
 	@tests/run $(BUILD)
 
+# ---- make golden: the rows that are kept, anew ----------------------------------------------
+.PHONY: golden
+golden: all
+	@tests/golden/make $(BUILD) tests/golden
+
 # ---- make asan, tsan: the same tests under the sanitizers -----------------------------------
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .PHONY: asan tsan
