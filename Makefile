@@ -38,6 +38,7 @@ help:
 	@echo 'make check     all tests'
 	@echo 'make asan      all tests under AddressSanitizer and UBSan (tsan: ThreadSanitizer)'
 	@echo 'make lint      format, sizes, include arrows, headers alone, plugin statics'
+	@echo 'make golden    the rows that tests/golden keeps, anew: read the difference before you take it'
 	@echo 'make fuzz      a minute of libFuzzer for every parser (FUZZ_SECONDS=60)'
 	@echo 'make bench     throughput and latency against the budgets'
 	@echo 'make profiles  distil the built-in profiles again from symbol tables (ISF=DIR...)'
