@@ -3,9 +3,9 @@
 #include <eidetic/scan.h>
 #include <string.h>
 
-enum { TERM, ENCODING, PHYSICAL, VIRTUAL, PROCESS, PID, STATE, REGION, CONTEXT, COLUMNS };
-enum { OPT_TERM, OPT_TERMS, OPT_PID };
-enum { BEFORE = 8, CONTEXT_BYTES = 32 };
+enum { TERM, ENCODING, PHYSICAL, VIRTUAL, PROCESS, PID, STATE, REGION, CONTEXT, HITS, COLUMNS };
+enum { OPT_TERM, OPT_TERMS, OPT_PID, OPT_SUMMARY };
+enum { BEFORE = 8, CONTEXT_BYTES = 32, SUMS_MAX = 1 << 18 };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -18,12 +18,14 @@ static const ei_column columns[COLUMNS] = {
 	[STATE]    = { "state",    EI_STR,   "of a process that is on no list: exited or unlisted" },
 	[REGION]   = { "region",   EI_STR,   "module or file; private, mapped, kernel, page table or unowned" },
 	[CONTEXT]  = { "context",  EI_STR,   "32 bytes, from 8 before it; what is not text as \\xNN" },
+	[HITS]     = { "hits",     EI_UINT, "with --summary: how many there are, of which this is the first" },
 };
 
 static const ei_option options[] = {
 	[OPT_TERM]  = { "term",  EI_STR,  EI_MANY | EI_POSITIONAL, "terms to look for" },
 	[OPT_TERMS] = { "terms", EI_STR,  EI_MANY, "files with a term a line" },
 	[OPT_PID]   = { "pid",   EI_UINT, EI_MANY, "only in these processes" },
+	[OPT_SUMMARY] = { "summary", EI_BOOL, 0,   "a row for each term, spelling, owner and region" },
 };
 // clang-format on
 
@@ -57,7 +59,8 @@ static ei_error *terms_gather(ei_run *r, struct list *out)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < files; i++) {
 		ei_term *terms = NULL;
-		EI_TRY(ei_terms_read(r, ei_opt_at(r, OPT_TERMS, i).s, &terms, &lists[i].count));
+		EI_TRY_IN(ei_terms_read(r, ei_opt_at(r, OPT_TERMS, i).s, &terms, &lists[i].count),
+			"--terms takes files; terms go before it");
 		lists[i].terms = terms;
 		count += lists[i].count;
 	}
@@ -111,7 +114,8 @@ static ei_val context_read(ei_run *r, uint64_t pa, char *out)
 	return (ei_val){ .s = out, .length = length, .kind = EI_STR, .state = EI_OK };
 }
 
-static void row_emit(ei_run *r, const ei_term *term, const ei_hit *hit, const ei_owner *owner)
+static void row_emit(
+	ei_run *r, const ei_term *term, const ei_hit *hit, const ei_owner *owner, ei_val hits)
 {
 	char context[4 * CONTEXT_BYTES];
 	ei_val text = { .s = term->text, .length = term->length, .kind = EI_STR, .state = EI_OK };
@@ -125,27 +129,137 @@ static void row_emit(ei_run *r, const ei_term *term, const ei_hit *hit, const ei
 			   [STATE] = owner->state,
 			   [REGION] = owner->region,
 			   [CONTEXT] = context_read(r, hit->pa, context),
+			   [HITS] = hits,
 		   });
 }
 
-static void hit_emit(ei_run *r, const ei_term *term, const ei_hit *hit)
-{
-	ei_owner_cursor cursor = { 0 };
+// ---- summary --------------------------------------------------------------------------------
+
+// Hits that differ only in where they are. A process's name is the session's own, kept once, so
+// that its address tells processes apart; regions go by their names.
+struct sum {
+	const ei_hit *first;
 	ei_owner owner;
-	bool owned = false;
-	while (ei_next_owner(r, hit->pa, &cursor, &owner)) {
-		owned = true;
-		if (ei_opt_allows(r, OPT_PID, owner.pid))
-			row_emit(r, term, hit, &owner);
+	uint64_t count; // 0: free
+};
+
+struct summary {
+	struct sum *sums; // open addressing
+	size_t *order;    // of their first hits
+	size_t count, room;
+};
+
+static uint64_t sum_hash(const ei_hit *hit, const ei_owner *owner)
+{
+	uint64_t hash = hit->term * 2u + (hit->flags & EI_HIT_UTF16);
+	hash = (hash * 31 + owner->kind) * 31 + owner->pid.u;
+	hash = (hash ^ (uintptr_t)owner->process.s) * UINT64_C(0x9e3779b97f4a7c15);
+	for (uint32_t i = 0; i < owner->region.length; i++)
+		hash = (hash ^ (uint8_t)owner->region.s[i]) * UINT64_C(0x100000001b3);
+	return hash ^ hash >> 29;
+}
+
+static bool same_text(ei_val a, ei_val b)
+{
+	return a.length == b.length && (!a.length || !memcmp(a.s, b.s, a.length));
+}
+
+static bool sum_is_of(const struct sum *sum, const ei_hit *hit, const ei_owner *owner)
+{
+	const ei_owner *other = &sum->owner;
+	return sum->first->term == hit->term && sum->first->flags == hit->flags &&
+	       other->kind == owner->kind && other->pid.u == owner->pid.u &&
+	       other->process.s == owner->process.s && same_text(other->region, owner->region);
+}
+
+static ei_error *summary_init(ei_run *r, size_t hits, struct summary *out)
+{
+	size_t room = 16;
+	while (room < 4 * hits && room < SUMS_MAX)
+		room *= 2;
+	*out = (struct summary){ .room = room };
+	out->sums = ei_alloc(ei_scratch(r), room * sizeof *out->sums);
+	out->order = ei_alloc(ei_scratch(r), room * sizeof *out->order);
+	if (!out->sums || !out->order)
+		return ei_fail(EI_E_NOMEM, "no memory to sum up %zu hits", hits);
+	memset(out->sums, 0, room * sizeof *out->sums);
+	return NULL;
+}
+
+static bool summary_add(struct summary *summary, const ei_hit *hit, const ei_owner *owner)
+{
+	size_t at = sum_hash(hit, owner) & (summary->room - 1);
+	while (summary->sums[at].count && !sum_is_of(&summary->sums[at], hit, owner))
+		at = (at + 1) & (summary->room - 1);
+	if (!summary->sums[at].count) {
+		if (summary->count == summary->room / 2)
+			return false;
+		summary->order[summary->count++] = at;
+		summary->sums[at] = (struct sum){ hit, *owner, 0 };
 	}
-	if (owned || ei_opt_count(r, OPT_PID))
-		return;
-	owner = (ei_owner){ .va = ei_absent(EI_NONE),
+	summary->sums[at].count++;
+	return true;
+}
+
+static void summary_emit(ei_run *r, const struct list *terms, const struct summary *summary)
+{
+	for (size_t i = 0; i < summary->count && !ei_stopped(r); i++) {
+		const struct sum *sum = &summary->sums[summary->order[i]];
+		row_emit(r, &terms->terms[sum->first->term], sum->first, &sum->owner,
+			ei_uint(sum->count));
+	}
+}
+
+// ---- hits -----------------------------------------------------------------------------------
+
+struct owners {
+	ei_owner_cursor cursor;
+	bool any; // was given, or was not wanted
+};
+
+// The next owner that was asked for; what has none is owned by nobody, once.
+static bool next_wanted(ei_run *r, const ei_hit *hit, struct owners *owners, ei_owner *owner)
+{
+	while (ei_next_owner(r, hit->pa, &owners->cursor, owner)) {
+		owners->any = true;
+		if (ei_opt_allows(r, OPT_PID, owner->pid))
+			return true;
+	}
+	if (owners->any || ei_opt_count(r, OPT_PID))
+		return false;
+	owners->any = true;
+	*owner = (ei_owner){ .va = ei_absent(EI_NONE),
 		.process = ei_absent(EI_NONE),
 		.pid = ei_absent(EI_NONE),
 		.region = ei_str("unowned"),
 		.state = ei_absent(EI_NONE) };
-	row_emit(r, term, hit, &owner);
+	return true;
+}
+
+static void hits_emit(ei_run *r, const struct list *terms, const ei_hit *hits, size_t count)
+{
+	for (size_t i = 0; i < count && !ei_stopped(r); i++) {
+		struct owners owners = { 0 };
+		for (ei_owner owner; next_wanted(r, &hits[i], &owners, &owner);)
+			row_emit(r, &terms->terms[hits[i].term], &hits[i], &owner,
+				ei_absent(EI_NONE));
+	}
+}
+
+static ei_error *hits_sum_up(ei_run *r, const struct list *terms, const ei_hit *hits, size_t count)
+{
+	struct summary summary;
+	bool cut = false;
+	EI_TRY(summary_init(r, count, &summary));
+	for (size_t i = 0; i < count && !ei_stopped(r); i++) {
+		struct owners owners = { 0 };
+		for (ei_owner owner; next_wanted(r, &hits[i], &owners, &owner);)
+			cut |= !summary_add(&summary, &hits[i], &owner);
+	}
+	if (cut)
+		ei_note(r, "the summary is cut: more than %zu rows", summary.count);
+	summary_emit(r, terms, &summary);
+	return NULL;
 }
 
 static ei_error *run(ei_run *r)
@@ -155,8 +269,9 @@ static ei_error *run(ei_run *r)
 	size_t count = 0;
 	EI_TRY(terms_gather(r, &list));
 	EI_TRY(ei_search(r, list.terms, list.count, &hits, &count));
-	for (size_t i = 0; i < count && !ei_stopped(r); i++)
-		hit_emit(r, &list.terms[hits[i].term], &hits[i]);
+	if (ei_opt_count(r, OPT_SUMMARY))
+		return hits_sum_up(r, &list, hits, count);
+	hits_emit(r, &list, hits, count);
 	return NULL;
 }
 

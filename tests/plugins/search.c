@@ -44,6 +44,28 @@ static void terms_have_owners(void **state)
 		"utf16     0x20000100\n");
 }
 
+static void summary_counts_the_hits_of_each_owner(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object process = process_with_dll(fx);
+	fx_map_fresh(&fx->tables, NOWHERE);
+	fx_write(&process.tables, 0x10001100, "twice Twice", 11);
+	fx_write(&process.tables, 0x10001200, "TWICE", 5);
+	fx_write(&process.tables, 0x20000100, "twice", 5);
+	fx_write(&process.tables, 0x10001300, "t\0w\0i\0c\0e\0", 10);
+	fx_write(&fx->tables, NOWHERE, "twice", 5);
+	fx_unmap(&fx->tables, NOWHERE);
+
+	expect_rows(fx, "search --summary -- twice",
+		"encoding  process   region        virtual     hits\n"
+		"ascii     evil.exe  C:\\core.dll  0x10001100  3\n"
+		"utf16     evil.exe  C:\\core.dll  0x10001300  1\n"
+		"ascii     evil.exe  -            0x20000100  1\n"
+		"ascii     -         unowned      -           1\n");
+	expect_rows(fx, "search --summary --pid 4 -- twice", "process  hits\n");
+}
+
 static void page_shared_by_two_processes_has_two_owners(void **state)
 {
 	(void)state;
@@ -108,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(terms_have_owners),
+		cmocka_unit_test(summary_counts_the_hits_of_each_owner),
 		cmocka_unit_test(page_shared_by_two_processes_has_two_owners),
 		cmocka_unit_test(context_is_escaped),
 		cmocka_unit_test(files_of_terms_are_read_with_notes),
