@@ -91,24 +91,26 @@ static inline __attribute__((always_inline)) void places_find(
 }
 
 // Keeps the places whose gram some pattern has. Without a branch, for the same reason.
-static inline void places_screen(struct search *search, const uint8_t *window, size_t origin)
+static inline void places_screen(struct search *search, const uint8_t *window)
 {
 	const uint64_t *bitmap = search->filter->bitmap, mask = search->filter->gram_mask;
 	const unsigned shift = search->filter->bitmap_shift;
-	struct candidate *next = search->pending;
+	size_t kept = 0;
 	for (size_t i = 0; i < search->raw_count; i++) {
 		size_t at = search->raw[i];
-		uint64_t hash = gram_hash(load_u64(window + at), mask), bit = hash >> shift;
-		*next = (struct candidate){ hash, (origin + at) * 2 };
-		next += bitmap[bit / 64] >> bit % 64 & 1;
+		uint64_t hash = gram_hash(load_u64(window + at), mask);
+		search->raw[kept] = (uint16_t)at;
+		kept += bitmap_has(bitmap[hash >> shift], hash);
 	}
+	search->raw_count = kept;
+	kept = 0;
 	for (size_t i = 0; i < search->wide_count; i++) {
 		size_t at = search->wide[i];
-		uint64_t hash = gram_hash(wide_gram(window + at), mask), bit = hash >> shift;
-		*next = (struct candidate){ hash, (origin + at) * 2 + 1 };
-		next += bitmap[bit / 64] >> bit % 64 & 1;
+		uint64_t hash = gram_hash(wide_gram(window + at), mask);
+		search->wide[kept] = (uint16_t)at;
+		kept += bitmap_has(bitmap[hash >> shift], hash);
 	}
-	search->count = (size_t)(next - search->pending);
+	search->wide_count = kept;
 }
 
 void BLOCK_KERNEL(struct search *search, const uint8_t *window, size_t origin, size_t size)
@@ -133,5 +135,5 @@ void BLOCK_KERNEL(struct search *search, const uint8_t *window, size_t origin, s
 	default:
 		places_find(search, window, size, phase, 8);
 	}
-	places_screen(search, window, origin);
+	places_screen(search, window);
 }

@@ -12,7 +12,7 @@ enum {
 	BLOCK_AHEAD = 128, // bytes that a kernel may read behind its piece
 	GRAM_MAX = 8,      // bytes
 	STRIDE_MAX = 4,    // positions
-	FILTERS_MAX = 3,   // see terms_compile.c
+	FILTERS_MAX = 2,   // see terms_compile.c
 	NO_PATTERN = -1,
 };
 
@@ -22,16 +22,28 @@ enum stream {
 	STREAM_WIDE = 2, // the pattern's bytes, each followed by a zero: UTF-16LE of Latin-1
 };
 
-// One distinct term, folded to lower case. `raw_utf16`: its bytes are UTF-16LE themselves, because
-// a character of it is beyond Latin-1.
+// What a pattern's text in the pool is. UTF-16 is spelled out only where a character of the term is
+// beyond Latin-1.
+enum pattern_text {
+	TEXT_BYTES, // a byte a character
+	TEXT_UTF16, // UTF-16LE, looked for in the raw stream
+	TEXT_UNITS, // UTF-16LE, looked for in the wide stream by those of its units that are text
+};
+
+// One distinct term, folded to lower case.
 struct pattern {
 	uint32_t text;   // in the pool
-	uint16_t length; // bytes in the pool
-	uint8_t streams; // set of enum stream
-	bool raw_utf16;
+	uint16_t length; // characters: bytes of the pool, or units of two bytes
+	uint8_t streams; // set of enum stream; 0: a duplicate, found through the first of its kind
+	uint8_t kind;    // enum pattern_text
 	uint32_t term;
 	int32_t same; // the next pattern with the same bytes, or NO_PATTERN
 };
+
+static inline size_t pattern_step(const struct pattern *pattern)
+{
+	return pattern->kind == TEXT_UNITS ? 2 : 1;
+}
 
 // One gram of a pattern: where it is, to verify the rest. Entries of one gram lie together.
 struct entry {
@@ -60,8 +72,8 @@ struct filter {
 	uint8_t in_class[256];
 	uint64_t raw_spots[STRIDE_MAX]; // positions looked at, by number of the block % stride
 	uint64_t wide_spots[STRIDE_MAX];
-	unsigned bitmap_shift, slot_shift;
-	uint64_t *bitmap; // a bit for each hash that a gram has
+	unsigned bitmap_shift, slot_shift; // of a hash: gives the word, the slot
+	uint64_t *bitmap;                  // of the grams' hashes
 	struct slot *slots;
 	struct entry *entries;
 	size_t entry_count;
@@ -76,12 +88,6 @@ struct term_set {
 	size_t longest;
 };
 
-// A position whose gram is in the bitmap.
-struct candidate {
-	uint64_t hash;
-	size_t at; // offset * 2 + (1 when in the wide stream)
-};
-
 // One call of terms_scan().
 struct search {
 	const struct term_set *set;
@@ -90,10 +96,9 @@ struct search {
 	size_t size, own;
 	term_found *found;
 	void *context;
-	// Of the piece that is looked at: places in it, then those whose gram is in the bitmap.
-	size_t raw_count, wide_count, count;
+	// Of the piece that is looked at: places whose gram is in the bitmap, by stream.
+	size_t raw_count, wide_count;
 	uint16_t raw[PIECE + 8], wide[PIECE + 8];
-	struct candidate pending[2 * PIECE + 1];
 };
 
 // Grams are compared with bit 5 of each byte set: letters lose their case, and the few others that
@@ -103,6 +108,17 @@ struct search {
 static inline uint64_t gram_hash(uint64_t gram, uint64_t mask)
 {
 	return ((gram | GRAM_FOLD) & mask) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+// The bitmap is a Bloom filter whose two bits of a hash lie in one word.
+static inline uint64_t bitmap_bits(uint64_t hash)
+{
+	return UINT64_C(1) << (hash >> 39 & 63) | UINT64_C(1) << (hash >> 33 & 63);
+}
+
+static inline uint64_t bitmap_has(uint64_t word, uint64_t hash)
+{
+	return word >> (hash >> 39 & 63) & word >> (hash >> 33 & 63) & 1;
 }
 
 static inline uint32_t hash_tag(uint64_t hash)
@@ -123,7 +139,8 @@ void search_verify(struct search *search, const struct entry *entry, size_t at, 
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves
-// candidates in search->pending. The window is at `origin`, a multiple of BLOCK, in the bytes.
+// candidates in search->raw and ->wide. The window is at `origin`, a multiple of BLOCK, in the
+// bytes.
 typedef void block_kernel(struct search *search, const uint8_t *window, size_t origin, size_t size);
 
 struct kernel {

@@ -4,9 +4,12 @@
 
 enum {
 	BITMAP_BITS_LEAST = 15,
-	BITMAP_BITS_MOST = 25, // 4 MiB
-	BITMAP_SPARSE = 4,     // 2^4 bits a gram, and more
-	WINDOW_COST_TERM = 16, // what another pattern with the same gram costs, against byte_cost
+	BITMAP_BITS_MOST = 25,   // 4 MiB
+	BITMAP_BITS_WANTED = 21, // 256 KiB: in the second cache
+	BITMAP_SPARSE = 7,       // 2^7 bits a gram where there is room
+	BITMAP_DENSE = 3,        // 2^3 where there is not
+	FLAT_CHANCE = 256,       // of the rarest gram to be met all the same, of 2^CHANCE_BITS
+	MEETING = 4,             // what it costs to meet a gram, in patterns looked at
 };
 
 // ---- shape ----------------------------------------------------------------------------------
@@ -15,7 +18,7 @@ enum {
 
 static unsigned gram_wanted(size_t patterns)
 {
-	return patterns <= 3000 ? 4 : patterns <= 20000 ? 5 : 7;
+	return patterns <= 12000 ? 4 : 5;
 }
 
 static unsigned stride_wanted(size_t patterns)
@@ -23,10 +26,10 @@ static unsigned stride_wanted(size_t patterns)
 	return patterns <= 400000 ? STRIDE_MAX : 2; // entries are patterns times stride
 }
 
-static void shape_choose(struct filter *filter, size_t count, unsigned shortest)
+static void shape_choose(struct filter *filter, size_t count, unsigned shortest, bool plain)
 {
-	unsigned gram = MIN(gram_wanted(count), shortest);
-	unsigned stride = MIN(shortest - gram + 1, stride_wanted(count));
+	unsigned gram = MIN(plain ? gram_wanted(count) : (unsigned)GRAM_MAX, shortest);
+	unsigned stride = MIN(shortest - gram + 1, plain ? stride_wanted(count) : 1);
 	filter->gram = gram;
 	filter->gram_mask = gram == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * gram) - 1;
 	filter->stride = stride;
@@ -37,6 +40,18 @@ static void shape_choose(struct filter *filter, size_t count, unsigned shortest)
 			filter->raw_spots[block] |= at % filter->stride ? 0 : one;
 			filter->wide_spots[block] |= at / 2 % filter->stride ? 0 : one;
 		}
+}
+
+// ---- characters -----------------------------------------------------------------------------
+
+// The low bytes of `size` characters.
+static void chars_load(const struct term_set *set, const struct pattern *pattern, unsigned offset,
+	unsigned size, uint8_t *out)
+{
+	size_t step = pattern_step(pattern);
+	const uint8_t *at = set->pool + pattern->text + offset * step;
+	for (unsigned i = 0; i < size; i++)
+		out[i] = at[i * step];
 }
 
 // ---- class ----------------------------------------------------------------------------------
@@ -58,7 +73,8 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 		const struct pattern *pattern = &set->patterns[members[i]];
 		filter->wide |= (pattern->streams & STREAM_WIDE) != 0;
 		for (unsigned n = 0; n < bytes; n++) {
-			uint8_t byte = set->pool[pattern->text + windows[i] + n];
+			uint8_t byte;
+			chars_load(set, pattern, windows[i] + n, 1, &byte);
 			class_add(filter, byte);
 			if (byte >= 'a' && byte <= 'z')
 				class_add(filter, byte & 0xdf);
@@ -68,18 +84,8 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 
 // ---- choosing grams -------------------------------------------------------------------------
 
-// How common a byte is in text, roughly, on a scale of halvings; letters first. Bytes that are not
-// text are common elsewhere, and would let whole pages of code into the class.
-static unsigned byte_cost(uint8_t byte)
-{
-	static const uint8_t letters[26] = { 13, 7, 10, 10, 15, 8, 8, 9, 13, 3, 5, 11, 9, 13, 13, 9,
-		2, 12, 13, 14, 9, 6, 7, 5, 7, 3 };
-	if (byte >= 'a' && byte <= 'z')
-		return letters[byte - 'a'];
-	if (byte < ' ' || byte > '~')
-		return 200;
-	return byte == ' ' || byte == '.' ? 8 : byte >= '0' && byte <= '9' ? 5 : 4;
-}
+// Of a gram: dearer than any other, and sums of it do not overflow.
+#define IMPOSSIBLE (UINT64_C(1) << 60)
 
 struct chooser {
 	const struct term_set *set;
@@ -88,18 +94,23 @@ struct chooser {
 	unsigned shift;
 };
 
-static uint64_t gram_load(const uint8_t *at, unsigned size)
-{
-	uint64_t gram = 0;
-	memcpy(&gram, at, size);
-	return gram;
-}
-
 static uint64_t pattern_hash(
 	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
 {
-	const uint8_t *at = chooser->set->pool + pattern->text + offset;
-	return gram_hash(gram_load(at, chooser->filter->gram), chooser->filter->gram_mask);
+	uint8_t chars[GRAM_MAX] = { 0 };
+	chars_load(chooser->set, pattern, offset, chooser->filter->gram, chars);
+	return gram_hash(load_u64(chars), chooser->filter->gram_mask);
+}
+
+// Text, or for filters of something else anything: a gram in the wide stream has no high bytes.
+static bool gram_is_possible(
+	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
+{
+	const uint8_t *at = chooser->set->pool + pattern->text + 2 * offset;
+	for (unsigned i = 0; pattern->kind == TEXT_UNITS && i < chooser->filter->gram; i++)
+		if (at[2 * i + 1])
+			return false;
+	return true;
 }
 
 static void chooser_count(struct chooser *chooser, const struct pattern *pattern)
@@ -111,22 +122,23 @@ static void chooser_count(struct chooser *chooser, const struct pattern *pattern
 	}
 }
 
-static uint32_t gram_cost(
+// What a gram costs: how often it is met, times the patterns that must then be looked at.
+static uint64_t gram_cost(
 	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
 {
-	const uint8_t *at = chooser->set->pool + pattern->text + offset;
-	uint32_t cost = WINDOW_COST_TERM *
-			chooser->seen[pattern_hash(chooser, pattern, offset) >> chooser->shift];
-	for (unsigned i = 0; i < chooser->filter->gram; i++)
-		cost += byte_cost(at[i]);
-	return cost;
+	uint8_t chars[GRAM_MAX] = { 0 };
+	chars_load(chooser->set, pattern, offset, chooser->filter->gram, chars);
+	if (!gram_is_possible(chooser, pattern, offset))
+		return IMPOSSIBLE;
+	uint64_t seen = chooser->seen[pattern_hash(chooser, pattern, offset) >> chooser->shift];
+	return (gram_chance(chars, chooser->filter->gram) + FLAT_CHANCE) * (MEETING + seen);
 }
 
 // The `stride` consecutive grams that are rarest together.
 static unsigned window_choose(const struct chooser *chooser, const struct pattern *pattern)
 {
 	const unsigned gram = chooser->filter->gram, stride = chooser->filter->stride;
-	uint32_t costs[2 * TERM_LONGEST];
+	uint64_t costs[2 * TERM_LONGEST];
 	unsigned grams = pattern->length - gram + 1, best = 0;
 	uint64_t sum = 0, least = UINT64_MAX;
 	for (unsigned at = 0; at < grams; at++) {
@@ -152,11 +164,12 @@ static unsigned bits_for(size_t count)
 
 static ei_error *tables_make(struct filter *filter, size_t entries)
 {
-	unsigned bits = bits_for(entries) + BITMAP_SPARSE;
+	unsigned bits = MIN(bits_for(entries) + BITMAP_SPARSE, (unsigned)BITMAP_BITS_WANTED);
+	bits = MAX(bits, bits_for(entries) + BITMAP_DENSE);
 	bits = MAX(bits, (unsigned)BITMAP_BITS_LEAST);
 	bits = MIN(bits, (unsigned)BITMAP_BITS_MOST);
 	unsigned slot_bits = bits_for(2 * entries) + 1;
-	filter->bitmap_shift = 64 - bits;
+	filter->bitmap_shift = 64 - (bits - 6);
 	filter->slot_shift = 64 - slot_bits;
 	filter->entry_count = entries;
 	filter->bitmap = calloc(((size_t)1 << bits) / 64, sizeof *filter->bitmap);
@@ -186,7 +199,9 @@ static void entry_beside(
 	if (at < 0 || at == offset)
 		return;
 	entry->beside = (int16_t)(at - offset);
-	entry->four = load_u32(set->pool + pattern->text + at) | (uint32_t)GRAM_FOLD;
+	uint8_t chars[4];
+	chars_load(set, pattern, (unsigned)at, 4, chars);
+	entry->four = load_u32(chars) | (uint32_t)GRAM_FOLD;
 }
 
 // First each slot counts its entries, then it takes a stretch of the array, then it is filled from
@@ -199,8 +214,7 @@ static void entries_fill(struct chooser *chooser, struct filter *filter, const u
 		for (unsigned n = 0; n < filter->stride; n++) {
 			const struct pattern *pattern = &chooser->set->patterns[members[i]];
 			uint64_t hash = pattern_hash(chooser, pattern, windows[i] + n);
-			uint64_t bit = hash >> filter->bitmap_shift;
-			filter->bitmap[bit / 64] |= UINT64_C(1) << bit % 64;
+			filter->bitmap[hash >> filter->bitmap_shift] |= bitmap_bits(hash);
 			slot_of(filter, hash)->entry++;
 		}
 	uint32_t end = 0;
@@ -242,13 +256,27 @@ static ei_error *grams_choose(struct term_set *set, const uint32_t *members, siz
 	return NULL;
 }
 
-ei_error *filter_build(
-	struct term_set *set, const uint32_t *members, size_t count, struct filter *filter)
+// The longest stretch of a pattern that grams should be from: text, or for those that are not text
+// whatever is not zero, for zeroes are everywhere.
+static unsigned pattern_room(const struct term_set *set, const struct pattern *pattern, bool plain)
+{
+	if (plain)
+		return pattern_plain(set, pattern);
+	unsigned run = 0, longest = TERM_SHORTEST;
+	for (unsigned i = 0; i < pattern->length; i++) {
+		run = set->pool[pattern->text + i] ? run + 1 : 0;
+		longest = MAX(longest, run);
+	}
+	return longest;
+}
+
+ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t count, bool plain,
+	struct filter *filter)
 {
 	unsigned shortest = UINT16_MAX;
 	for (size_t i = 0; i < count; i++)
-		shortest = MIN(shortest, set->patterns[members[i]].length);
-	shape_choose(filter, count, shortest);
+		shortest = MIN(shortest, pattern_room(set, &set->patterns[members[i]], plain));
+	shape_choose(filter, count, shortest, plain);
 	EI_TRY(tables_make(filter, count * filter->stride));
 	uint16_t *windows = malloc(count * sizeof *windows);
 	if (!windows)

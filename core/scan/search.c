@@ -44,6 +44,15 @@ static bool same_units(const uint8_t *bytes, const uint8_t *folded, size_t lengt
 	return true;
 }
 
+static bool is_same(const struct pattern *pattern, const uint8_t *bytes, const uint8_t *folded,
+	enum stream stream, size_t length)
+{
+	if (pattern->kind != TEXT_BYTES)
+		return same_units(bytes, folded, length);
+	return stream == STREAM_WIDE ? same_wide(bytes, folded, pattern->length)
+				     : same_raw(bytes, folded, pattern->length);
+}
+
 static void report(struct search *search, const struct pattern *pattern, size_t start,
 	uint32_t length, enum term_spelling spelling)
 {
@@ -67,12 +76,10 @@ void search_verify(struct search *search, const struct entry *entry, size_t at, 
 	if (start >= search->own || !span_inside(start, length, search->size))
 		return;
 	const uint8_t *bytes = search->bytes + start, *folded = search->set->pool + pattern->text;
-	bool same = stream == STREAM_WIDE ? same_wide(bytes, folded, pattern->length)
-		    : pattern->raw_utf16  ? same_units(bytes, folded, pattern->length)
-					  : same_raw(bytes, folded, pattern->length);
-	if (same)
+	if (is_same(pattern, bytes, folded, stream, length))
 		report(search, pattern, start, (uint32_t)length,
-			stream == STREAM_WIDE || pattern->raw_utf16 ? TERM_UTF16 : TERM_ASCII);
+			stream == STREAM_WIDE || pattern->kind == TEXT_UTF16 ? TERM_UTF16
+									     : TERM_ASCII);
 }
 
 // False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
@@ -92,23 +99,38 @@ static inline bool is_likely(
 	return (four | (uint32_t)GRAM_FOLD) == entry->four;
 }
 
-static void candidate_verify(struct search *search, struct candidate one)
+static void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream)
 {
-	const struct entry *entry = filter_entries(search->filter, one.hash);
-	size_t at = one.at / 2, step = 1 + one.at % 2;
+	const struct entry *entry = filter_entries(search->filter, hash);
 	for (; entry; entry = entry->last ? NULL : entry + 1)
-		if (is_likely(search, entry, at, step))
-			search_verify(search, entry, at, step == 2 ? STREAM_WIDE : STREAM_RAW);
+		if (is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1))
+			search_verify(search, entry, at, stream);
 }
 
-static void search_flush(struct search *search)
+static uint64_t candidate_hash(const struct search *search, const uint8_t *at, enum stream stream)
 {
+	uint64_t gram = 0;
+	for (unsigned i = 0; stream == STREAM_WIDE && i < GRAM_MAX; i++)
+		gram |= (uint64_t)at[2 * i] << 8 * i;
+	return gram_hash(stream == STREAM_WIDE ? gram : load_u64(at), search->filter->gram_mask);
+}
+
+// A table that does not fit the cache is asked for in time: first all slots, then the entries.
+static void candidates_verify(struct search *search, const uint8_t *window, size_t origin,
+	const uint16_t *places, size_t count, enum stream stream)
+{
+	enum { AHEAD = 16 };
 	const struct filter *filter = search->filter;
-	size_t count = search->count;
-	for (size_t i = 0; i < count; i++)
-		__builtin_prefetch(&filter->slots[search->pending[i].hash >> filter->slot_shift]);
-	for (size_t i = 0; i < count; i++)
-		candidate_verify(search, search->pending[i]);
+	uint64_t hashes[AHEAD];
+	for (size_t from = 0; from < count; from += AHEAD) {
+		size_t here = MIN(count - from, (size_t)AHEAD);
+		for (size_t i = 0; i < here; i++) {
+			hashes[i] = candidate_hash(search, window + places[from + i], stream);
+			__builtin_prefetch(&filter->slots[hashes[i] >> filter->slot_shift]);
+		}
+		for (size_t i = 0; i < here; i++)
+			candidate_verify(search, hashes[i], origin + places[from + i], stream);
+	}
 }
 
 // ---- pieces ---------------------------------------------------------------------------------
@@ -135,8 +157,10 @@ static void scan_piece(struct search *search, block_kernel *blocks, const uint8_
 		if (zero && !search->filter->in_class[0])
 			continue;
 		blocks(search, window, origin, size);
-		if (search->count)
-			search_flush(search);
+		candidates_verify(
+			search, window, origin, search->raw, search->raw_count, STREAM_RAW);
+		candidates_verify(
+			search, window, origin, search->wide, search->wide_count, STREAM_WIDE);
 	}
 }
 

@@ -5,11 +5,12 @@
 enum {
 	POOL_MAX = 512 << 20, // bytes of all patterns
 	SPELLINGS = 2,        // patterns a term can become
+	PLAIN_LEAST = 6,      // characters of text, in patterns that are not all text
 };
 
-// Of the filters: most patterns, short ones when there are so many of both that a filter for all
-// would let too much through, and those that are not ASCII, whose bytes are common in code.
-enum group { GROUP_MAIN, GROUP_SHORT, GROUP_OTHER, GROUPS };
+// Of the filters: patterns that have text enough for grams of it, and the others, whose bytes are
+// common in code.
+enum group { GROUP_PLAIN, GROUP_OTHER, GROUPS };
 
 struct compile {
 	struct term_set *set;
@@ -76,8 +77,8 @@ static uint64_t bytes_hash(const uint8_t *bytes, size_t length, uint64_t seed)
 static bool pattern_equal(
 	const struct term_set *set, const struct pattern *a, const struct pattern *b)
 {
-	return a->length == b->length && a->streams == b->streams && a->raw_utf16 == b->raw_utf16 &&
-	       !memcmp(set->pool + a->text, set->pool + b->text, a->length);
+	return a->length == b->length && a->streams == b->streams && a->kind == b->kind &&
+	       !memcmp(set->pool + a->text, set->pool + b->text, a->length * pattern_step(a));
 }
 
 // Adds a pattern whose bytes are already in the pool at its end; duplicates are chained.
@@ -85,8 +86,9 @@ static void pattern_add(struct compile *compile, struct pattern pattern)
 {
 	struct term_set *set = compile->set;
 	uint32_t index = (uint32_t)set->pattern_count;
-	uint64_t seed = pattern.streams * 2u + pattern.raw_utf16;
-	size_t at = bytes_hash(set->pool + pattern.text, pattern.length, seed);
+	size_t text_bytes = pattern.length * pattern_step(&pattern);
+	uint64_t seed = pattern.streams * 4u + pattern.kind;
+	size_t at = bytes_hash(set->pool + pattern.text, text_bytes, seed);
 	for (at &= compile->known_mask; compile->known[at]; at = (at + 1) & compile->known_mask) {
 		struct pattern *other = &set->patterns[compile->known[at] - 1];
 		if (!pattern_equal(set, other, &pattern))
@@ -99,24 +101,37 @@ static void pattern_add(struct compile *compile, struct pattern pattern)
 		return;
 	}
 	compile->known[at] = (int32_t)index + 1;
-	compile->pool_used += pattern.length;
+	compile->pool_used += text_bytes;
 	set->patterns[set->pattern_count++] = pattern;
 	size_t bytes = pattern.length * (pattern.streams & STREAM_WIDE ? 2u : 1u);
 	set->longest = MAX(set->longest, bytes);
 }
 
 static void bytes_add(struct compile *compile, uint32_t term, const uint8_t *bytes, size_t length,
-	unsigned streams, bool raw_utf16)
+	unsigned streams, enum pattern_text kind)
 {
-	memcpy(compile->set->pool + compile->pool_used, bytes, length);
+	size_t step = kind == TEXT_UNITS ? 2 : 1;
+	memcpy(compile->set->pool + compile->pool_used, bytes, length * step);
 	pattern_add(compile, (struct pattern){
 				     .text = (uint32_t)compile->pool_used,
 				     .length = (uint16_t)length,
 				     .streams = (uint8_t)streams,
-				     .raw_utf16 = raw_utf16,
+				     .kind = (uint8_t)kind,
 				     .term = term,
 				     .same = NO_PATTERN,
 			     });
+}
+
+// Units of the longest stretch of printable ASCII.
+static unsigned plain_units(const uint8_t *utf16, size_t length)
+{
+	unsigned run = 0, longest = 0;
+	for (size_t i = 0; i + 1 < length; i += 2) {
+		bool plain = utf16[i] >= ' ' && utf16[i] <= '~' && !utf16[i + 1];
+		run = plain ? run + 1 : 0;
+		longest = MAX(longest, run);
+	}
+	return longest;
 }
 
 static void term_add(struct compile *compile, const struct term *term, uint32_t index)
@@ -128,60 +143,56 @@ static void term_add(struct compile *compile, const struct term *term, uint32_t 
 		ascii &= folded[i] < 0x80;
 	}
 	if (ascii) {
-		bytes_add(compile, index, folded, term->length, STREAM_RAW | STREAM_WIDE, false);
+		bytes_add(
+			compile, index, folded, term->length, STREAM_RAW | STREAM_WIDE, TEXT_BYTES);
 		return;
 	}
-	bytes_add(compile, index, folded, term->length, STREAM_RAW, false);
+	bytes_add(compile, index, folded, term->length, STREAM_RAW, TEXT_BYTES);
 	size_t latin1_length = 0;
 	size_t length = spell_utf16(term, utf16, latin1, &latin1_length);
 	if (latin1_length >= TERM_SHORTEST)
-		bytes_add(compile, index, latin1, latin1_length, STREAM_WIDE, false);
+		bytes_add(compile, index, latin1, latin1_length, STREAM_WIDE, TEXT_BYTES);
+	else if (plain_units(utf16, length) >= PLAIN_LEAST)
+		bytes_add(compile, index, utf16, length / 2, STREAM_WIDE, TEXT_UNITS);
 	else if (length)
-		bytes_add(compile, index, utf16, length, STREAM_RAW, true);
+		bytes_add(compile, index, utf16, length, STREAM_RAW, TEXT_UTF16);
 }
 
 // ---- groups ---------------------------------------------------------------------------------
 
-enum {
-	SPLIT_COUNT = 20000, // patterns from which short ones get a filter of their own
-	SPLIT_LENGTH = 10,
-};
-
-// A stretch of plain text long enough for any filter's grams.
-static bool is_plain(const struct term_set *set, const struct pattern *pattern)
+unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern)
 {
+	const uint8_t *text = set->pool + pattern->text;
+	if (pattern->kind == TEXT_UNITS)
+		return plain_units(text, 2u * pattern->length);
 	unsigned run = 0, longest = 0;
 	for (unsigned i = 0; i < pattern->length; i++) {
-		uint8_t byte = set->pool[pattern->text + i];
-		run = byte >= ' ' && byte <= '~' ? run + 1 : 0;
+		run = text[i] >= ' ' && text[i] <= '~' ? run + 1 : 0;
 		longest = MAX(longest, run);
 	}
-	return longest >= MIN(pattern->length, GRAM_MAX + STRIDE_MAX);
+	return longest;
 }
 
-static enum group group_of(const struct term_set *set, const struct pattern *pattern, bool split)
+static enum group group_of(const struct term_set *set, const struct pattern *pattern)
 {
-	if (!is_plain(set, pattern))
-		return GROUP_OTHER;
-	return split && pattern->length < SPLIT_LENGTH ? GROUP_SHORT : GROUP_MAIN;
+	unsigned least = MIN(pattern->length, (unsigned)PLAIN_LEAST);
+	return pattern_plain(set, pattern) < least ? GROUP_OTHER : GROUP_PLAIN;
 }
 
 static ei_error *groups_build(struct term_set *set)
 {
 	size_t counts[GROUPS] = { 0 };
-	bool split = set->pattern_count >= SPLIT_COUNT;
 	uint32_t *members = malloc(MAX(set->pattern_count, (size_t)1) * sizeof *members);
 	if (!members)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	ei_error *error = NULL;
-	for (enum group group = GROUP_MAIN; group < GROUPS && !error; group++) {
+	for (enum group group = GROUP_PLAIN; group < GROUPS && !error; group++) {
 		for (uint32_t i = 0; i < set->pattern_count; i++)
-			if (set->patterns[i].streams &&
-				group_of(set, &set->patterns[i], split) == group)
+			if (set->patterns[i].streams && group_of(set, &set->patterns[i]) == group)
 				members[counts[group]++] = i;
 		if (counts[group])
-			error = filter_build(
-				set, members, counts[group], &set->filters[set->filter_count++]);
+			error = filter_build(set, members, counts[group], group == GROUP_PLAIN,
+				&set->filters[set->filter_count++]);
 	}
 	free(members);
 	return error;
