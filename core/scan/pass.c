@@ -54,6 +54,19 @@ static void chunk_give(struct pass *pass, struct pass_chunk *chunk, uint8_t *buf
 	}
 }
 
+// A page that cannot be read (a bad sector, a file cut short) costs that page.
+static void chunk_read(struct pass *pass, struct pass_chunk *chunk, uint8_t *buffer, void **states)
+{
+	const uint64_t end = chunk->pa + chunk->own;
+	while (chunk->pa < end && !is_cancelled(pass)) {
+		chunk->own = (size_t)(end - chunk->pa);
+		chunk_give(pass, chunk, buffer, states);
+		chunk->pa += chunk->own;
+		if (chunk->pa < end)
+			chunk->pa = (chunk->pa / PAGE_SIZE + 1) * PAGE_SIZE;
+	}
+}
+
 static void thread_work(struct pass *pass, bool first)
 {
 	const struct pass_wish *wish = pass->wish;
@@ -69,7 +82,7 @@ static void thread_work(struct pass *pass, bool first)
 	while (ready && chunk_take(pass, &chunk, &done)) {
 		if (first && wish->progress)
 			wish->progress(wish->progress_context, done, pass->total);
-		chunk_give(pass, &chunk, buffer, states);
+		chunk_read(pass, &chunk, buffer, states);
 	}
 	pthread_mutex_lock(&pass->lock);
 	pass->no_memory |= !ready;

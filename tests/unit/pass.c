@@ -6,8 +6,27 @@
 
 #include "tests/fx/fx_tables.h"
 #include "tests/fx/test.h"
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 enum { MEMORY = 8 << 20 };
+
+// A disk with a bad sector: reads end before it, and fail in it.
+static uint64_t bad_page;
+
+ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
+{
+	uint64_t from = (uint64_t)offset;
+	if (bad_page && from / PAGE_SIZE == bad_page / PAGE_SIZE) {
+		errno = EIO;
+		return -1;
+	}
+	if (bad_page && from < bad_page)
+		size = MIN(size, (size_t)(bad_page - from));
+	struct iovec part = { buffer, size };
+	return preadv(fd, &part, 1, offset);
+}
 
 static void search_all(
 	const struct fx_memory *memory, const char *text, unsigned threads, struct hit_list *list)
@@ -101,6 +120,27 @@ static void terms_and_tags_share_a_pass(void **state)
 	fx_memory_deinit(&memory);
 }
 
+static void page_that_cannot_be_read_costs_that_page(void **state)
+{
+	(void)state;
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	for (uint64_t pa = 0x100000; pa < 0x108000; pa += PAGE_SIZE)
+		memcpy(memory.bytes + pa + 0x800, "hit", 3);
+	fx_memory_open(&memory);
+	bad_page = 0x103000;
+	struct hit_list list;
+	hit_list_init(&list, 100);
+	search_all(&memory, "hit", 2, &list);
+	bad_page = 0;
+	assert_int_equal(list.count, 7);
+	for (size_t i = 0; i < list.count; i++)
+		assert_int_equal(list.items[i].pa, 0x100800 + (i < 3 ? i : i + 1) * PAGE_SIZE);
+	assert_non_null(image_failure(memory.image));
+	hit_list_deinit(&list);
+	fx_memory_deinit(&memory);
+}
+
 struct stopper {
 	bool stop;
 	unsigned chunks;
@@ -149,6 +189,7 @@ int main(void)
 		cmocka_unit_test(hits_across_chunks_are_found_once),
 		cmocka_unit_test(cap_keeps_the_lowest_addresses),
 		cmocka_unit_test(terms_and_tags_share_a_pass),
+		cmocka_unit_test(page_that_cannot_be_read_costs_that_page),
 		cmocka_unit_test(cancelled_pass_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
