@@ -76,9 +76,11 @@ static void choose_pdb(struct forge *f)
 	f->pdb = *info.pdb ? info.pdb : names[f->mode];
 	f->age = info.age ? info.age : 2;
 	snprintf(f->guid, sizeof f->guid, "%s", info.guid);
-	if (!*info.guid)
-		snprintf(f->guid, sizeof f->guid, "%016llX%016llX",
-			(unsigned long long)forge_random(f), (unsigned long long)forge_random(f));
+	if (*info.guid)
+		return;
+	// One after the other: arguments would be drawn in the order that a compiler likes.
+	unsigned long long high = forge_random(f), low = forge_random(f);
+	snprintf(f->guid, sizeof f->guid, "%016llX%016llX", high, low);
 }
 
 static void write_build_lab(struct forge *f, const char *branch)
