@@ -81,8 +81,16 @@ static void *found_begin(void *context)
 	return state;
 }
 
+// True when every hit at `pa` or behind it would be cut: what is kept was sorted when it was cut.
+static bool is_full_before(const struct hit_list *list, uint64_t pa)
+{
+	return list->cut && (!list->cap || list->items[list->cap - 1].pa < pa);
+}
+
 static void found_add(struct found_state *state, struct hit hit)
 {
+	if (is_full_before(&state->list, hit.pa))
+		return;
 	hit_list_add(&state->list, hit);
 	hit_list_trim(&state->list);
 }
@@ -112,7 +120,7 @@ static void tags_chunk(void *thread_state, const struct pass_chunk *chunk)
 	struct found_state *state = thread_state;
 	const struct tag_set *tags = state->context->tags;
 	size_t skip = (size_t)(-chunk->pa % tags->align);
-	if (skip >= chunk->own)
+	if (skip >= chunk->own || is_full_before(&state->list, chunk->pa))
 		return;
 	struct pass_chunk part = { chunk->bytes, chunk->pa + skip, 0, 0 };
 	state->chunk = &part;
@@ -130,6 +138,8 @@ static void terms_chunk(void *thread_state, const struct pass_chunk *chunk)
 {
 	struct found_state *state = thread_state;
 	state->chunk = chunk;
+	if (is_full_before(&state->list, chunk->pa))
+		return;
 	terms_scan(state->context->terms, chunk->bytes, chunk->size, chunk->own, term_found_here,
 		state);
 }
