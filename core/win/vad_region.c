@@ -1,5 +1,5 @@
-// The stretches of a process's address space, by the kernel's tree of them: file, mapped or
-// private. SPDX-License-Identifier: Apache-2.0
+// The stretches of a process's address space, by the kernel's tree of them.
+// SPDX-License-Identifier: Apache-2.0
 #include "win/owner.h"
 #include "win/vad_fields.h"
 
