@@ -79,6 +79,27 @@ static void around(const struct space *space, uint64_t va, uint64_t *first, uint
 	*last = mode->kernel_end - va < REACH ? mode->kernel_end : va + REACH - 1;
 }
 
+// ---- words in a page ------------------------------------------------------------------------
+typedef uint32_t words __attribute__((vector_size(16)));
+
+// True when the four letters stand anywhere in the page. A search that begins by counting where
+// they are not costs a fraction of memmem's, and nearly all pages have none of them.
+static bool page_has(const uint8_t *bytes, const char *letters)
+{
+	words found = { 0 }, wanted = found + load_u32(letters);
+	for (size_t phase = 0; phase < sizeof(uint32_t); phase++)
+		for (size_t at = phase; at + sizeof(words) <= PAGE_SIZE; at += sizeof(words)) {
+			words here;
+			memcpy(&here, bytes + at, sizeof here);
+			found |= (words)(here == wanted);
+		}
+	for (size_t at = PAGE_SIZE - sizeof(words); at + sizeof(uint32_t) <= PAGE_SIZE; at++)
+		found[0] |= load_u32(bytes + at) == wanted[0];
+	for (size_t i = 1; i < sizeof(words) / sizeof(uint32_t); i++)
+		found[0] |= found[i];
+	return found[0] != 0;
+}
+
 // ---- debug records --------------------------------------------------------------------------
 struct rsds_search {
 	struct visitor visitor;
@@ -93,6 +114,8 @@ static bool visit_for_rsds(struct visitor *visitor, uint64_t va, const uint8_t *
 	uint64_t offsets[8];
 	size_t count = 0;
 
+	if (!page_has(bytes, "RSDS"))
+		return false;
 	for (const uint8_t *at = bytes;
 		count < ARRAY_LENGTH(offsets) &&
 		(at = memmem(at, (size_t)(bytes + PAGE_SIZE - at), "RSDS", 4));
@@ -210,6 +233,8 @@ static bool trace_by_name(struct trace_search *trace, uint64_t va, const uint8_t
 	size_t count = 0;
 	const uint8_t *at = bytes, *end = bytes + PAGE_SIZE;
 
+	if (!page_has(bytes, ".exe"))
+		return false;
 	while (count < ARRAY_LENGTH(places) && (at = memmem(at, (size_t)(end - at), ".exe", 5))) {
 		if (at - bytes >= 8 && kernel_name_known((const char *)at - 8))
 			places[count++] = va + (uint64_t)(at - 8 - bytes);
@@ -238,7 +263,7 @@ static bool visit_for_traces(struct visitor *visitor, uint64_t va, const uint8_t
 {
 	struct trace_search *trace = (struct trace_search *)visitor;
 
-	if (!memmem(bytes, PAGE_SIZE, "RSDS", 4))
+	if (!page_has(bytes, "RSDS"))
 		return trace_by_name(trace, va, bytes);
 	if (trace_by_rsds(trace, va, bytes))
 		return true;
