@@ -33,6 +33,7 @@ struct ei_hive {
 	// The names by which a path may call the hive: "\REGISTRY\MACHINE\SOFTWARE". "" for none.
 	const char *mount;
 	const char *file;
+	bool compat; // keys exactly as Volatility finds them
 	// Bytes that may still be read: unlimited, but for a walk over a tree, which a hive made
 	// of cells that all refer to each other would never let end.
 	uint64_t budget;

@@ -7,6 +7,7 @@
 
 #include "win/fields.h"
 #include "win/shared.h"
+#include <eidetic/system.h>
 
 enum {
 	ENTRY_SIZE_MAX = 64,
@@ -211,6 +212,7 @@ ei_hive *ei_hive_open(ei_run *run, const cmhive *cm)
 	hive->hive = (struct ei_hive){
 		.scratch = run->scratch,
 		.run = run,
+		.compat = ei_compat_vol3(run),
 		.note = note_to_run,
 		.note_context = hive,
 		.mount = name_copy(run, ei_get(*cm, HiveRootPath)),

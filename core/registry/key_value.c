@@ -227,22 +227,50 @@ ei_val ei_value_bytes(const ei_value *value)
 
 // ---- typed ----------------------------------------------------------------------------------
 
-static ei_val text_of(struct ei_hive *hive, ei_val bytes)
+// Letters of one byte each, whatever zeros end them.
+static bool is_ascii(ei_val bytes)
 {
 	uint32_t length = bytes.length;
-	while (length >= 2 && !load_u16(bytes.b + (length & ~1u) - 2))
-		length = (length & ~1u) - 2;
-	char *text = ei_alloc(hive->scratch, (size_t)length * 2 + 1);
+	while (length && !bytes.b[length - 1])
+		length--;
+	for (uint32_t i = 0; i < length; i++)
+		if ((bytes.b[i] < 0x20 && !memchr("\t\n\r", bytes.b[i], 3)) || bytes.b[i] > 0x7e)
+			return false;
+	return length;
+}
+
+static ei_val text_of(const ei_value *value, ei_val bytes)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	struct ei_hive *hive = value->hive;
+	uint32_t length = bytes.length & ~1u;
+	// A zero is half of an end, and nothing is lost with it.
+	bool half = bytes.length > length && bytes.b[length];
+	if (bytes.length > length && is_ascii(bytes)) {
+		hive_note(hive, "the text of a value (cell 0x%x) has letters of one byte",
+			value->cell);
+		return bytes;
+	}
+	if (half)
+		hive_note(hive, "the text of a value (cell 0x%x) ends within a letter: %u bytes",
+			value->cell, bytes.length);
+	while (!half && length && !load_u16(bytes.b + length - 2))
+		length -= 2;
+	char *text = ei_alloc(hive->scratch, (size_t)length * 2 + sizeof replacement);
 	if (!text)
 		return ei_absent(EI_UNREADABLE);
 	size_t size = utf16_to_utf8(bytes.b, length, text);
+	if (half) {
+		memcpy(text + size, replacement, sizeof replacement);
+		size += sizeof replacement - 1;
+	}
 	return (ei_val){ .s = text, .length = (uint32_t)size, .kind = EI_STR, .state = EI_OK };
 }
 
-static ei_val lines_of(struct ei_hive *hive, ei_val bytes)
+static ei_val lines_of(const ei_value *value, ei_val bytes)
 {
-	ei_val text = text_of(hive, bytes);
-	if (!ei_has(text))
+	ei_val text = text_of(value, bytes);
+	if (!ei_has(text) || text.kind != EI_STR)
 		return text;
 	char *at = (char *)(uintptr_t)text.s; // our own copy
 	for (uint32_t i = 0; i < text.length; i++)
@@ -270,9 +298,9 @@ ei_val ei_value_data(const ei_value *value)
 	case EI_REG_SZ:
 	case EI_REG_EXPAND_SZ:
 	case EI_REG_LINK:
-		return text_of(value->hive, bytes);
+		return text_of(value, bytes);
 	case EI_REG_MULTI_SZ:
-		return lines_of(value->hive, bytes);
+		return lines_of(value, bytes);
 	case EI_REG_DWORD:
 		return number_of(bytes, 4, false);
 	case EI_REG_DWORD_BIG_ENDIAN:

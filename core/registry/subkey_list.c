@@ -65,12 +65,26 @@ static void count_check(ei_subkeys *cursor)
 			cursor->given);
 }
 
+// Whether a list begins there. Said of what a key does not lay claim to, so it leaves no notes.
+static bool list_is_there(struct ei_hive *hive, uint32_t index)
+{
+	uint8_t start[CELL_HEADER + LIST_ELEMENTS];
+	uint32_t offset = index & INDEX_OFFSET;
+	return offset % CELL_ALIGN == 0 &&
+	       span_inside(offset, sizeof start, hive->source->length[index >> 31]) &&
+	       hive->source->read(hive->source, index, start, sizeof start) == sizeof start &&
+	       list_form(start + CELL_HEADER);
+}
+
 // The next storage's list, once the one before it is done.
 static bool storage_enter(ei_subkeys *cursor)
 {
 	uint32_t storage = cursor->storage;
 	// A file keeps nothing of the volatile storage, but the counts that were true in memory.
-	if (!cursor->hive->source->length[storage] || !cursor->counts[storage])
+	if (!cursor->hive->source->length[storage])
+		return false;
+	// A count of zero hides a list from Windows, so it may have been made zero for that.
+	if (!cursor->counts[storage] && !list_is_there(cursor->hive, cursor->lists[storage]))
 		return false;
 	cursor->given = 0;
 	list_enter(cursor, cursor->lists[storage]);
@@ -115,6 +129,14 @@ static bool element_read(struct ei_hive *hive, ei_list_frame *frame, uint8_t *el
 	return false;
 }
 
+// Behind a count of zero there may also be a list that was left from long ago, by now another
+// key's: its keys know their parent.
+static bool is_claimed(const ei_subkeys *cursor, const ei_key *key)
+{
+	return cursor->counts[cursor->storage] || cursor->hive->compat ||
+	       (key->state == EI_OK && key->parent == cursor->key);
+}
+
 // The next element of the innermost list; false when there is none left in this storage.
 static bool element_next(ei_subkeys *cursor, uint32_t *index, bool *of_lists)
 {
@@ -154,8 +176,11 @@ bool ei_subkey_next(ei_subkeys *cursor, ei_key *out)
 				list_enter(cursor, index);
 				continue;
 			}
+			ei_key key = ei_hive_key_at(hive, index);
+			if (!is_claimed(cursor, &key))
+				continue;
 			cursor->given++;
-			*out = ei_hive_key_at(hive, index);
+			*out = key;
 			return true;
 		}
 		count_check(cursor);

@@ -1,5 +1,6 @@
 // The hive reader: every kind of record, and every way in which one can lie.
 // SPDX-License-Identifier: Apache-2.0
+#include "registry/hive.h"
 #include "tests/fx/fx_hive.h"
 #include "tests/fx/test.h"
 
@@ -202,6 +203,32 @@ static void a_count_that_differs_from_the_list_is_noted(void **state)
 	assert_noted(w, "says it has 7 stable subkeys, and lists 1");
 }
 
+static void a_count_of_zero_does_not_hide_keys(void **state)
+{
+	struct world *w = *state;
+	uint32_t keys[] = { fx_key(&w->fx, "a"), fx_key(&w->fx, "elsewhere"), fx_key(&w->fx, "c") };
+	fx_cell_put32(&w->fx, keys[1], 16, keys[0]);
+	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "lh", keys, 3), 0);
+	assert_string_equal(walk_text(w), "a c ");
+	assert_noted(w, "says it has 0 stable subkeys, and lists 2");
+	assert_int_equal(ei_key_find(w->hive, "C").cell, keys[2]);
+	w->hive->compat = true;
+	assert_int_equal(ei_key_find(w->hive, "elsewhere").cell, keys[1]);
+}
+
+static void a_count_of_zero_over_what_is_no_list_is_quiet(void **state)
+{
+	struct world *w = *state;
+	uint32_t key = fx_key(&w->fx, "a");
+	const uint32_t lists[] = { UINT32_MAX, key, key + 4, 0x7ffffff8, 0x80000020,
+		FX_HIVE_BINS - 4 };
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+		fx_set_subkeys(&w->fx, w->fx.root, lists[i], 0);
+		assert_string_equal(walk_text(w), "");
+		assert_string_equal(w->notes, "");
+	}
+}
+
 static void a_name_longer_than_its_key_costs_the_name(void **state)
 {
 	struct world *w = *state;
@@ -277,6 +304,101 @@ static void keys_are_found_by_path(void **state)
 	assert_int_equal(ei_key_find(w->hive, "alph").state, EI_NONE);
 }
 
+static void paths_may_begin_where_the_hive_is_mounted(void **state)
+{
+	static const char machine[] = "\\REGISTRY\\MACHINE\\SOFTWARE",
+			  user[] = "\\REGISTRY\\USER\\S-1-5-21-7",
+			  software[] = "\\WINDOWS\\system32\\config\\software",
+			  ntuser[] = "\\??\\C:\\Users\\me\\ntuser.dat";
+	static const struct {
+		const char *mount, *file, *path;
+		bool found;
+	} cases[] = {
+		{ machine, "", "HKLM\\Software\\Run", true },
+		{ machine, "", "HKEY_LOCAL_MACHINE\\SOFTWARE\\run\\", true },
+		{ machine, "", "\\REGISTRY\\MACHINE\\SOFTWARE\\Run", true },
+		{ machine, "", "Registry\\Machine\\Software\\Run", true },
+		{ machine, software, "HKLM\\SYSTEM\\Run", false },
+		{ machine, software, "HKLM\\Run", false },
+		{ machine, software, "HKCU\\Run", false },
+		{ "", software, "HKLM\\SOFTWARE\\Run", true },
+		{ "", software, "\\REGISTRY\\MACHINE\\SOFTWARE\\Run", true },
+		{ "", software, "HKLM\\SYSTEM\\Run", false },
+		{ user, ntuser, "HKCU\\Run", true },
+		{ user, ntuser, "HKEY_CURRENT_USER\\Run", true },
+		{ user, ntuser, "HKU\\s-1-5-21-7\\Run", true },
+		{ user, ntuser, "HKEY_USERS\\S-1-5-21-7\\Run", true },
+		{ user, ntuser, "HKU\\S-1-5-21-70\\Run", false },
+		{ "", ntuser, "HKCU\\Run", true },
+		{ "", "", "HKCU\\Run", false },
+	};
+	struct world *w = *state;
+	uint32_t key = fx_key(&w->fx, "Run");
+	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "li", &key, 1), 1);
+	open_root(w);
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		w->hive->mount = cases[i].mount;
+		w->hive->file = cases[i].file;
+		ei_key found = ei_key_find(w->hive, cases[i].path);
+		if (found.state != (cases[i].found ? EI_OK : EI_NONE))
+			fail_msg("%s in '%s' '%s': state %d", cases[i].path, cases[i].mount,
+				cases[i].file, found.state);
+	}
+}
+
+static void with_compat_a_path_begins_at_the_root(void **state)
+{
+	struct world *w = *state;
+	uint32_t key = fx_key(&w->fx, "Run");
+	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "li", &key, 1), 1);
+	open_root(w);
+	w->hive->mount = "\\REGISTRY\\MACHINE\\SOFTWARE";
+	w->hive->file = "\\Windows\\System32\\config\\SOFTWARE";
+	static const char *const paths[] = { "root\\Run", "SOFTWARE\\Run", "HKLM\\SOFTWARE\\Run",
+		"\\REGISTRY\\MACHINE\\SOFTWARE\\Run", "\\Run", "Run\\\\" };
+	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+		w->hive->compat = false;
+		assert_int_equal(ei_key_find(w->hive, paths[i]).cell, key);
+		w->hive->compat = true;
+		assert_int_equal(ei_key_find(w->hive, paths[i]).state, EI_NONE);
+	}
+	assert_int_equal(ei_key_find(w->hive, "run\\").cell, key);
+}
+
+static void the_current_control_set_is_the_selected_one(void **state)
+{
+	struct world *w = *state;
+	uint32_t keys[] = { fx_key(&w->fx, "ControlSet001"), fx_key(&w->fx, "ControlSet002"),
+		fx_key(&w->fx, "Select"), fx_key(&w->fx, "CurrentControlSet") };
+	uint32_t services = fx_key(&w->fx, "Services");
+	uint32_t current = fx_value(&w->fx, "Current", EI_REG_DWORD, "\2\0\0\0", 4);
+	fx_set_subkeys(&w->fx, keys[1], fx_list(&w->fx, "lh", &services, 1), 1);
+	fx_set_values(&w->fx, keys[2], &current, 1);
+	fx_cell_put16(&w->fx, keys[3], 2, 0x30); // a link
+	for (uint16_t count = 3; count <= 4; count++) {
+		fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "lh", keys, count), count);
+		open_root(w);
+		w->hive->mount = "\\REGISTRY\\MACHINE\\SYSTEM";
+		ei_key key = ei_key_find(w->hive, "HKLM\\System\\CurrentControlSet\\services");
+		assert_int_equal(key.cell, services);
+		w->hive->compat = true;
+		key = ei_key_find(w->hive, "CurrentControlSet\\Services");
+		assert_int_equal(key.state, EI_NONE);
+	}
+	// What is selected is not there, or cannot be: the link stands for itself.
+	static const uint32_t bad[] = { 3, 1000, UINT32_MAX };
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+		fx_cell_put32(&w->fx, current, 8, bad[i]);
+		open_root(w);
+		assert_int_equal(ei_key_find(w->hive, "CurrentControlSet").cell, keys[3]);
+	}
+	// A key of its own is not a link.
+	fx_cell_put32(&w->fx, current, 8, 2);
+	fx_cell_put16(&w->fx, keys[3], 2, 0x20);
+	open_root(w);
+	assert_int_equal(ei_key_find(w->hive, "CurrentControlSet").cell, keys[3]);
+}
+
 // ---- values ---------------------------------------------------------------------------------
 
 static void data_come_typed(void **state)
@@ -308,6 +430,45 @@ static void data_come_typed(void **state)
 		assert_text(ei_value_vol3(&value), cases[i].vol3);
 		assert_int_equal(ei_value_bytes(&value).length, cases[i].length);
 		assert_memory_equal(ei_value_bytes(&value).b, cases[i].data, cases[i].length);
+	}
+}
+
+static void text_of_an_odd_length_loses_nothing(void **state)
+{
+	static const struct {
+		uint32_t type;
+		const char *data;
+		uint32_t length;
+		const char *text; // NULL: bytes
+		const char *note;
+	} cases[] = {
+		{ EI_REG_SZ, "http://x", 7, NULL, "letters of one byte" },
+		{ EI_REG_EXPAND_SZ, "%TEMP%\0", 7, NULL, "letters of one byte" },
+		{ EI_REG_MULTI_SZ, "abc", 3, NULL, "letters of one byte" },
+		{ EI_REG_SZ, "x", 1, NULL, "letters of one byte" },
+		{ EI_REG_SZ, "h\0i\0!", 5, "hi\xef\xbf\xbd", "ends within a letter: 5 bytes" },
+		{ EI_REG_MULTI_SZ, "h\0\0\0i\0!", 7, "h\ni\xef\xbf\xbd", "ends within a letter" },
+		{ EI_REG_SZ, "\xe9", 1, "\xef\xbf\xbd", "ends within a letter" },
+		{ EI_REG_SZ, "h\0i\0\0", 5, "hi", "" },
+		{ EI_REG_SZ, "h\0i\0\0\0\0", 7, "hi", "" },
+		{ EI_REG_SZ, "\0", 1, "", "" },
+	};
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		struct world *w = *state;
+		fx_hive_init(&w->fx);
+		*w->notes = '\0';
+		ei_value value = root_value(
+			w, fx_value(&w->fx, "v", cases[i].type, cases[i].data, cases[i].length));
+		ei_val data = ei_value_data(&value);
+		if (cases[i].text) {
+			assert_text(data, cases[i].text);
+		} else {
+			assert_int_equal(data.kind, EI_BYTES);
+			assert_int_equal(data.length, cases[i].length);
+			assert_memory_equal(data.b, cases[i].data, cases[i].length);
+		}
+		assert_noted(w, cases[i].note);
+		assert_int_equal(!*w->notes, !*cases[i].note);
 	}
 }
 
@@ -475,12 +636,18 @@ int main(void)
 		TEST(a_key_that_is_none_says_what_it_is),
 		TEST(a_count_that_lies_is_cut_to_its_list),
 		TEST(a_count_that_differs_from_the_list_is_noted),
+		TEST(a_count_of_zero_does_not_hide_keys),
+		TEST(a_count_of_zero_over_what_is_no_list_is_quiet),
 		TEST(a_name_longer_than_its_key_costs_the_name),
 		TEST(a_key_that_is_its_own_ancestor_ends_the_branch),
 		TEST(keys_that_fan_out_without_end_end),
 		TEST(a_predefined_key_has_no_values),
 		TEST(keys_are_found_by_path),
+		TEST(paths_may_begin_where_the_hive_is_mounted),
+		TEST(with_compat_a_path_begins_at_the_root),
+		TEST(the_current_control_set_is_the_selected_one),
 		TEST(data_come_typed),
+		TEST(text_of_an_odd_length_loses_nothing),
 		TEST(a_number_of_a_wrong_size_is_bytes),
 		TEST(a_type_without_a_name_is_its_number),
 		TEST(big_data_are_joined),

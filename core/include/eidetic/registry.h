@@ -115,7 +115,10 @@ EI_API ei_key ei_hive_key_at(ei_hive *hive, uint32_t cell);
 
 // By path, without regard to case, as Windows compares. `path` may begin at the hive's root or
 // with the hive's own place: "Microsoft\\Windows", "HKLM\\SOFTWARE\\Microsoft",
-// "\\REGISTRY\\MACHINE\\SOFTWARE\\Microsoft", "SOFTWARE\\Microsoft". State EI_NONE: no such key.
+// "\\REGISTRY\\MACHINE\\SOFTWARE\\Microsoft", "SOFTWARE\\Microsoft". HKLM, HKU and HKCU may be
+// written out; HKCU is every hive whose file is NTUSER.DAT. CurrentControlSet leads to the control
+// set that Select\Current names. State EI_NONE: no such key. With --compat vol3, a path begins at
+// the root, as it stands.
 EI_API ei_key ei_key_find(ei_hive *hive, const char *path);
 
 // The subkey of that name; state EI_NONE: there is none.
@@ -129,7 +132,9 @@ EI_API ei_val ei_key_is_volatile(const ei_key *key);
 // The names from below the hive's root down to `key`, with `\`; "" is the root.
 EI_API ei_val ei_key_path(const ei_key *key);
 
-// Subkeys in the order of their lists, stable before volatile.
+// Subkeys in the order of their lists, stable before volatile. Where the key says that it has none
+// but refers to a list, which hides its keys from Windows, those keys of the list that name this
+// one as their parent are given, with a note.
 enum { EI_LIST_DEPTH = 4 }; // index roots within index roots; Windows makes two levels
 
 typedef struct ei_list_frame {
@@ -199,7 +204,10 @@ EI_API ei_val ei_value_type(const ei_value *value); // "REG_SZ"; "0x1234" for wh
 // The data as they are stored. Data that do not all fit their cell are cut to it, with a note.
 EI_API ei_val ei_value_bytes(const ei_value *value);
 // By type: text as UTF-8 without its end (REG_MULTI_SZ: a line for each), numbers, else bytes.
-// Numbers of a wrong size are given as bytes.
+// Numbers of a wrong size are given as bytes. Text of an odd length cannot be all UTF-16: it is
+// given as bytes, with a note, where it is plain ASCII of one byte a letter; else as text, whose
+// last half letter is U+FFFD, with a note (but a zero, which is half of an end, is left out without
+// one).
 EI_API ei_val ei_value_data(const ei_value *value);
 // The data as Volatility 3's JSON has them: always text.
 EI_API ei_val ei_value_vol3(const ei_value *value);
