@@ -116,6 +116,11 @@ static bool is_seen(const struct seen *seen, uint64_t pa)
 	return bsearch(&pa, seen->objects, seen->count, sizeof pa, compare_addresses) != NULL;
 }
 
+static bool has_exited(const eprocess *process)
+{
+	return ei_has(ei_get(*process, ExitTime));
+}
+
 static void processes_add(ei_run *run, struct owner_table *table, struct seen *seen)
 {
 	ei_iter listed = ei_processes(run);
@@ -123,7 +128,7 @@ static void processes_add(ei_run *run, struct owner_table *table, struct seen *s
 		ei_val pa = ei_physical(run, &p.obj);
 		if (ei_has(pa) && seen->count < SEEN_MAX)
 			seen->objects[seen->count++] = pa.u;
-		process_add(run, table, &p, NULL);
+		process_add(run, table, &p, has_exited(&p) ? "exited" : NULL);
 	}
 	qsort(seen->objects, seen->count, sizeof seen->objects[0], compare_addresses);
 	ei_iter scanned = ei_processes_scanned(run);
@@ -131,8 +136,7 @@ static void processes_add(ei_run *run, struct owner_table *table, struct seen *s
 		ei_val pa = ei_physical(run, &p.obj);
 		const ei_space *space = ei_process_space(run, &p);
 		if (ei_has(pa) && !is_seen(seen, pa.u) && space && root_is_sound(run, space))
-			process_add(run, table, &p,
-				ei_has(ei_get(p, ExitTime)) ? "exited" : "unlisted");
+			process_add(run, table, &p, has_exited(&p) ? "exited" : "unlisted");
 	}
 }
 

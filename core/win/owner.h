@@ -16,7 +16,7 @@ struct owner {
 	ei_owner_kind kind;
 	char name[64]; // of the process
 	uint64_t pid;
-	const char *state; // "exited", "unlisted"; NULL: on the list
+	const char *state; // "exited", "unlisted"; NULL: on the list, alive
 	struct region *regions;
 	size_t region_count, region_room;
 };

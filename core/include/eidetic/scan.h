@@ -63,7 +63,7 @@ typedef struct ei_owner {
 	ei_val process; // name; EI_NONE for the kernel
 	ei_val pid;
 	ei_val region; // path of the module or file; "private", "mapped", "kernel", "page table"
-	ei_val state;  // of a process that is not on the list: "exited" or "unlisted"
+	ei_val state;  // "exited"; "unlisted" when it should be on the list and is not; or EI_NONE
 } ei_owner;
 
 typedef struct ei_owner_cursor {
