@@ -1,7 +1,7 @@
 // Profiles over flat blocks: loading, sharing, asking.
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/internal.h"
-#include "profile/isf.h"
+#include "profile/pdb.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -72,17 +72,25 @@ const void *profile_block(const struct profile *profile, size_t *size_bytes)
 
 static ei_error *parse(const void *isf, size_t size_bytes, const char *name, struct profile **out)
 {
-	BYTES_OWNED json = { 0 }, block = { 0 };
+	BYTES_OWNED json = { 0 };
+	EI_TRY(bytes_unpack(isf, size_bytes, &json));
+	return isf_read(builder, (char *)json.data, json.size, ISF_WHOLE);
+}
+
+static ei_error *parse(const void *file, size_t size_bytes, const char *name, struct profile **out)
+{
+	BYTES_OWNED block = { 0 };
 	EI_OWNED(flat_builder) builder = NULL;
 	EI_TRY(flat_builder_create(&builder));
-	EI_TRY(bytes_unpack(isf, size_bytes, &json));
-	EI_TRY(isf_read(builder, (char *)json.data, json.size, ISF_WHOLE));
-	bytes_deinit(&json);
+	if (msf_is_signature(file, size_bytes))
+		EI_TRY(pdb_read(builder, file, size_bytes, name));
+	else
+		EI_TRY(read_isf(builder, file, size_bytes));
 	EI_TRY(flat_builder_finish(builder, (void **)&block.data, &block.size));
 	return profile_from_block(&block, name, out);
 }
 
-ei_error *profile_parse(const void *isf, size_t size_bytes, const char *name, struct profile **out)
+ei_error *profile_parse(const void *file, size_t size_bytes, const char *name, struct profile **out)
 {
 	EI_TRY_IN(parse(isf, size_bytes, name, out), "reading symbol file '%s'", name);
 	return NULL;

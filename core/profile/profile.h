@@ -50,14 +50,15 @@ struct member {
 };
 
 // ---- loading --------------------------------------------------------------------------------
-// An ISF file (`.json`, `.json.xz`, `.json.gz`). Types without symbols are accepted (layouts).
+// An ISF file (`.json`, `.json.xz`, `.json.gz`), where types without symbols are accepted
+// (layouts); or a program database (`.pdb`, MSF 7.00), whose PDB name is that of the file.
 // Errors: EI_E_IO; EI_E_FORMAT with the place; EI_E_LIMIT for a file that unpacks to more than
 // 256 MiB. Not cached; see profile_find().
 EI_CHECKED ei_error *profile_load(const char *path, struct profile **out);
 
 // The same from bytes in memory; `name` is used in messages and as the origin.
 EI_CHECKED ei_error *profile_parse(
-	const void *isf, size_t size_bytes, const char *name, struct profile **out);
+	const void *file, size_t size_bytes, const char *name, struct profile **out);
 
 struct profile *profile_ref(struct profile *profile);
 void profile_unref(struct profile *profile); // NULL is allowed
@@ -74,10 +75,12 @@ EI_CHECKED ei_error *profile_by_name(const char *name, struct profile **out);
 
 // ---- the store ------------------------------------------------------------------------------
 // Folders laid out as Volatility's `symbols/` (DIR/windows/PDB/GUID-AGE.json[.xz|.gz], or the
-// same without `windows/`), asked in order, after the built-ins. What is found is kept parsed in
-// $XDG_CACHE_HOME/eidetic (or ~/.cache/eidetic); a cache entry is keyed by the source's path,
-// size and time, checked by a digest, written beside and renamed, so that concurrent runs and
-// torn writes do no harm. A cache that cannot be read or written is not an error.
+// same without `windows/`; `.pdb` will do as well), as a symbol server's (DIR/PDB/GUIDAGE/PDB), or
+// with `.pdb` files anywhere in them, which are known by their content. They are asked in order,
+// after the built-ins. What is found is kept parsed in $XDG_CACHE_HOME/eidetic (or
+// ~/.cache/eidetic); a cache entry is keyed by the source's path, size and time, checked by a
+// digest, written beside and renamed, so that concurrent runs and torn writes do no harm. A cache
+// that cannot be read or written is not an error.
 struct profile_store {
 	const char *const *dirs; // NULL-terminated; may itself be NULL
 	bool no_cache;

@@ -1,6 +1,7 @@
 // Finds the profile of a PDB: built-ins, then the folders of a store.
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/internal.h"
+#include "profile/pdb.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -14,7 +15,7 @@ enum { DEPTH_MAX = 4 };       // folders below the store's own that are searched
 enum { ENTRIES_MAX = 65536 }; // names looked at in one store
 enum { MESSAGE_MAX = 768 };
 
-static const char *const extensions[] = { ".json.xz", ".json", ".json.gz" };
+static const char *const extensions[] = { ".json.xz", ".json", ".json.gz", ".pdb" };
 
 // What is wanted, in the spelling that files have. The name comes from the image: whatever could
 // lead out of a folder, or spoil a terminal, is replaced.
@@ -66,6 +67,20 @@ static bool find_in_place(const char *dir, const struct wanted *wanted, char pat
 	return false;
 }
 
+// A symbol server's layout, and what symchk and the debuggers keep: PDB/GUIDAGE/PDB.
+static bool find_in_server(const char *dir, const struct wanted *wanted, char path[PATH_MAX])
+{
+	int length = snprintf(path, PATH_MAX, "%s/%s/%s%X/%s", dir, wanted->pdb, wanted->guid,
+		wanted->age, wanted->pdb);
+	return length > 0 && length < PATH_MAX && is_file(path);
+}
+
+static bool is_pdb_name(const char *name)
+{
+	size_t length = strlen(name);
+	return length > 4 && !strcasecmp(name + length - 4, ".pdb");
+}
+
 static bool is_wanted_name(const char *name, const struct wanted *wanted)
 {
 	size_t stem = strlen(wanted->stem);
@@ -99,6 +114,8 @@ static bool scan_entry(char path[PATH_MAX], const struct dirent *entry, const st
 		return false;
 	}
 	if (is_wanted_name(entry->d_name, wanted) && is_file(path))
+		return true;
+	if (is_pdb_name(entry->d_name) && pdb_file_matches(path, wanted->guid, wanted->age))
 		return true;
 	if (depth < DEPTH_MAX && !lstat(path, &status) && S_ISDIR(status.st_mode) &&
 		scan_folder(path, wanted, depth + 1, budget))
@@ -175,7 +192,8 @@ ei_error *profile_find(const struct profile_store *store, const char *pdb, const
 	const char *const *dirs = store ? store->dirs : NULL;
 	for (const char *const *dir = dirs; dir && *dir; dir++) {
 		char path[PATH_MAX];
-		if (!find_in_place(*dir, &wanted, path) && !find_anywhere(*dir, &wanted, path))
+		if (!find_in_place(*dir, &wanted, path) && !find_in_server(*dir, &wanted, path) &&
+			!find_anywhere(*dir, &wanted, path))
 			continue;
 		ei_error *error = load_wanted(store, path, &wanted, out);
 		if (!error)
