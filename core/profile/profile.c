@@ -70,7 +70,7 @@ const void *profile_block(const struct profile *profile, size_t *size_bytes)
 	return profile->flat.header;
 }
 
-static ei_error *parse(const void *isf, size_t size_bytes, const char *name, struct profile **out)
+static ei_error *read_isf(struct flat_builder *builder, const void *isf, size_t size_bytes)
 {
 	BYTES_OWNED json = { 0 };
 	EI_TRY(bytes_unpack(isf, size_bytes, &json));
@@ -92,7 +92,7 @@ static ei_error *parse(const void *file, size_t size_bytes, const char *name, st
 
 ei_error *profile_parse(const void *file, size_t size_bytes, const char *name, struct profile **out)
 {
-	EI_TRY_IN(parse(isf, size_bytes, name, out), "reading symbol file '%s'", name);
+	EI_TRY_IN(parse(file, size_bytes, name, out), "reading symbol file '%s'", name);
 	return NULL;
 }
 
