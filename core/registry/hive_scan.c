@@ -5,152 +5,162 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/hive_memory.h"
 
+#include "scan/pass.h"
 #include "win/fields.h"
 #include "win/shared.h"
 
 enum {
-	PIECE_SIZE = 64 << 10, // stays in a core's own cache
-	HITS_MAX = 1 << 16,    // no system has as many hives; what else has the signature is noise
-	ALIGNMENT = 8,         // of pool blocks on x86; 16 on x64
+	HITS_MAX = 1 << 15, // no system has as many hives; what else has the signature is noise
+	ALIGNMENT = 8,      // of pool blocks on x86; 16 on x64
+	OVERLAP = 3,        // where memory begins in the middle of a block, a chunk ends there
 };
 
-struct hit {
+// A place where the signature stands, and the kernel's address of it.
+struct sighting {
 	uint64_t pa, va; // va 0: not mapped by the kernel
 };
 
-struct hits {
-	struct hit *items;
-	size_t count, room;
+struct sightings {
+	struct sighting *items;
+	size_t count;
 };
 
-static void hits_drop(void *table)
+static void sightings_drop(void *table)
 {
-	struct hits *hits = table;
-	free(hits->items);
-	free(hits);
-}
-
-static bool hits_add(struct hits *hits, struct hit hit)
-{
-	if (hits->count == hits->room) {
-		size_t room = MAX(hits->room * 2, (size_t)64);
-		struct hit *items = realloc(hits->items, room * sizeof *items);
-		if (!items || room > HITS_MAX) {
-			hits->items = items ? items : hits->items;
-			return false;
-		}
-		hits->items = items;
-		hits->room = room;
-	}
-	hits->items[hits->count++] = hit;
-	return true;
+	struct sightings *seen = table;
+	free(seen->items);
+	free(seen);
 }
 
 // ---- the pass over physical memory ----------------------------------------------------------
 
-// Nearly every page has no hive: this loop is all that it costs, and compilers make vectors of it.
+// Nearly no page has a hive: this loop is all that it costs, and compilers make vectors of it.
 static bool page_is_signed(const uint8_t *page)
 {
-	const uint32_t *words = __builtin_assume_aligned(page, 64);
 	uint32_t found = 0;
-	for (size_t i = 0; i < PAGE_SIZE / sizeof *words; i++)
-		found |= words[i] == EI_HIVE_SIGNATURE;
+	for (size_t at = 0; at < PAGE_SIZE; at += 4)
+		found |= load_u32(page + at) == EI_HIVE_SIGNATURE;
 	return found;
 }
 
-static bool page_look(struct hits *hits, const uint8_t *page, uint64_t pa)
+static void *hits_begin(void *context)
 {
-	if (!page_is_signed(page))
-		return true;
-	for (uint32_t at = 0; at < PAGE_SIZE; at += ALIGNMENT)
-		if (load_u32(page + at) == EI_HIVE_SIGNATURE &&
-			!hits_add(hits, (struct hit){ .pa = pa + at }))
-			return false;
-	return true;
+	const struct hit_list *all = context;
+	struct hit_list *list = malloc(sizeof *list);
+	if (list)
+		hit_list_init(list, all->cap);
+	return list;
 }
 
-static void physical_scan(ei_run *run, struct hits *hits, uint8_t *piece)
+// A thread sees memory in ascending order: what comes when its list is full would be cut.
+static void chunk_look(void *state, const struct pass_chunk *chunk)
 {
-	const struct image *image = run->session->image;
-	uint64_t end = image_end(image);
-	struct image_run stretch;
-	for (uint64_t pa = 0; image_stretch(image, pa, &stretch) && !ei_stopped(run);) {
-		uint64_t start = stretch.start & ~(uint64_t)(PAGE_SIZE - 1);
-		size_t want =
-			(size_t)MIN(stretch.start + stretch.length - start, (uint64_t)PIECE_SIZE);
-		size_t got = image_read(image, start, piece, want);
-		for (size_t at = 0; at + PAGE_SIZE <= got; at += PAGE_SIZE)
-			if (!page_look(hits, piece + at, start + at)) {
-				ei_note(run, "hives: more than %d signatures; the rest is left out",
-					HITS_MAX / 2);
-				return;
-			}
-		pa = MAX(start + want, stretch.start + 1);
-		ei_progress(run, pa, end);
+	struct hit_list *list = state;
+	size_t at = (size_t)(-chunk->pa % ALIGNMENT);
+	for (size_t size; at < chunk->own && !list->cut; at += size) {
+		size = MIN((size_t)PAGE_SIZE, chunk->size - at);
+		if (size == PAGE_SIZE && !page_is_signed(chunk->bytes + at))
+			continue;
+		for (size_t in = at; in + 4 <= at + size; in += ALIGNMENT)
+			if (load_u32(chunk->bytes + in) == EI_HIVE_SIGNATURE)
+				hit_list_add(list, (struct hit){ .pa = chunk->pa + in });
+		if (list->count > list->cap)
+			hit_list_sort(list);
 	}
+}
+
+static void hits_merge(void *context, void *state)
+{
+	struct hit_list *all = context, *list = state;
+	all->no_memory |= list->no_memory;
+	all->cut |= list->cut;
+	for (size_t i = 0; i < list->count; i++)
+		hit_list_add(all, list->items[i]);
+	hit_list_deinit(list);
+	free(list);
+}
+
+static void scan_progress(void *context, uint64_t done, uint64_t total)
+{
+	ei_progress(context, done, total);
+}
+
+static void physical_scan(ei_run *run, struct hit_list *hits)
+{
+	struct pass_consumer consumer = { hits, OVERLAP, hits_begin, chunk_look, hits_merge };
+	struct pass_wish wish = {
+		.image = run->session->image,
+		.threads = run->session->threads,
+		.cancelled = run->cancelled,
+		.progress = scan_progress,
+		.progress_context = run,
+	};
+	EI_OWNED(ei_error) error = pass_run(&wish, &consumer, 1);
+	hit_list_sort(hits);
+	if (error)
+		ei_note(run, "hives: %s", ei_error_text(error));
+	if (hits->cut || hits->no_memory)
+		ei_note(run, "hives: only the %zu signatures at the lowest addresses are looked at",
+			hits->count);
 }
 
 // ---- from physical to virtual ---------------------------------------------------------------
 
-static int hit_compare_physical(const void *a, const void *b)
+static int compare_virtual(const void *a, const void *b)
 {
-	const struct hit *x = a, *y = b;
-	return (x->pa > y->pa) - (x->pa < y->pa);
-}
-
-static int hit_compare_virtual(const void *a, const void *b)
-{
-	const struct hit *x = a, *y = b;
+	const struct sighting *x = a, *y = b;
 	if (!x->va != !y->va)
 		return !x->va - !y->va;
 	if (x->va != y->va)
 		return (x->va > y->va) - (x->va < y->va);
-	return hit_compare_physical(a, b);
+	return (x->pa > y->pa) - (x->pa < y->pa);
 }
 
 // Sets the address of all hits on a page; the first address found is kept.
-static void page_assign(struct hits *hits, const struct page *page)
+static void page_assign(struct sightings *seen, const struct page *page)
 {
-	size_t low = 0, high = hits->count;
+	size_t low = 0, high = seen->count;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		if (hits->items[middle].pa < page->pa)
+		if (seen->items[middle].pa < page->pa)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < hits->count && hits->items[low].pa - page->pa < page->size; low++)
-		if (!hits->items[low].va)
-			hits->items[low].va = page->va + (hits->items[low].pa - page->pa);
+	for (; low < seen->count && seen->items[low].pa - page->pa < page->size; low++)
+		if (!seen->items[low].va)
+			seen->items[low].va = page->va + (seen->items[low].pa - page->pa);
 }
 
-static void addresses_find(ei_run *run, struct hits *hits)
+static void addresses_find(ei_run *run, struct sightings *seen)
 {
 	const struct space *kernel = &run->session->identity.kernel;
 	uint64_t last = kernel->mode->kernel_end, va = kernel->mode->kernel_start;
 	struct page page;
 	while (!ei_stopped(run) && space_next(kernel, run->reader, va, last, 0, &page)) {
-		page_assign(hits, &page);
+		page_assign(seen, &page);
 		va = page.va + page.size;
 		if (!va || va > last || va <= page.va)
 			break;
 	}
 }
 
-static void *hits_build(ei_run *run)
+static void *sightings_build(ei_run *run)
 {
-	struct hits *hits = calloc(1, sizeof *hits);
-	uint8_t *piece = aligned_alloc(64, PIECE_SIZE);
-	if (hits && piece) {
-		physical_scan(run, hits, piece);
-		if (hits->count) {
-			qsort(hits->items, hits->count, sizeof *hits->items, hit_compare_physical);
-			addresses_find(run, hits);
-			qsort(hits->items, hits->count, sizeof *hits->items, hit_compare_virtual);
-		}
+	struct hit_list hits;
+	hit_list_init(&hits, HITS_MAX);
+	physical_scan(run, &hits);
+	struct sightings *seen = calloc(1, sizeof *seen);
+	if (seen && hits.count)
+		seen->items = calloc(hits.count, sizeof *seen->items);
+	if (seen && seen->items) {
+		for (; seen->count < hits.count; seen->count++)
+			seen->items[seen->count].pa = hits.items[seen->count].pa;
+		addresses_find(run, seen);
+		qsort(seen->items, seen->count, sizeof *seen->items, compare_virtual);
 	}
-	free(piece);
-	return hits;
+	hit_list_deinit(&hits);
+	return seen;
 }
 
 // ---- the iterator ---------------------------------------------------------------------------
@@ -189,14 +199,14 @@ static bool lies_on_one_page(const cmhive *hive)
 	return hive->obj.va % PAGE_SIZE + (uint64_t)end <= PAGE_SIZE;
 }
 
-static bool hive_is_plausible(ei_run *run, const cmhive *hive, const struct hit *hit)
+static bool hive_is_plausible(ei_run *run, const cmhive *hive, const struct sighting *hit)
 {
 	return cmhive_is_signed(hive) && (hit->va || lies_on_one_page(hive)) &&
 	       links_are_plausible(run, hive) && storage_is_plausible(run, hive);
 }
 
 struct scan_state {
-	const struct hits *hits;
+	const struct sightings *seen;
 	size_t next;
 	int32_t signature; // offset of the signature in the object
 };
@@ -205,8 +215,8 @@ static bool scan_advance(ei_iter *it, ei_obj *object, const ei_layout *layout)
 {
 	struct scan_state *state = it->state;
 	(void)layout;
-	while (state->next < state->hits->count && !ei_stopped(it->run)) {
-		const struct hit *hit = &state->hits->items[state->next++];
+	while (state->next < state->seen->count && !ei_stopped(it->run)) {
+		const struct sighting *hit = &state->seen->items[state->next++];
 		const ei_space *space = hit->va ? NULL : &it->run->session->physical;
 		uint64_t at = (hit->va ? hit->va : hit->pa) - (uint64_t)(int64_t)state->signature;
 		cmhive hive = ei_at_in(it->run, space, cmhive, at);
@@ -224,11 +234,12 @@ static bool scan_advance(ei_iter *it, ei_obj *object, const ei_layout *layout)
 ei_iter ei_hives_scanned(ei_run *run)
 {
 	cmhive table = ei_handle(run, cmhive);
-	const struct hits *hits = shared_table(run, SHARED_HIVES, hits_build, hits_drop);
+	const struct sightings *seen =
+		shared_table(run, SHARED_HIVES, sightings_build, sightings_drop);
 	struct scan_state *state = ei_alloc(run->scratch, sizeof *state);
-	if (!hits || !state || table.at->signature.offset < 0)
+	if (!seen || !state || table.at->signature.offset < 0)
 		return iter_empty(run, &cmhive_spec);
-	*state = (struct scan_state){ .hits = hits, .signature = table.at->signature.offset };
+	*state = (struct scan_state){ .seen = seen, .signature = table.at->signature.offset };
 	return (ei_iter){ .run = run,
 		.advance = scan_advance,
 		.state = state,
