@@ -21,7 +21,7 @@ static const struct global_option {
 	{ "output-dir",   'o', TEXT,   AT(output_dir),  "DIR",   "where extracted files go" },
 	{ "symbol-dirs",  's', LIST,   AT(symbol_dirs), "DIR",   "symbol tables, laid out as Volatility 3's symbols/; repeatable" },
 	{ "plugin-dirs",  'p', LIST,   AT(plugin_dirs), "DIR",   "more plugins (NAME.so); repeatable" },
-	{ "profile",      0,   TEXT,   AT(profile),     "NAME",  "built-in profile or symbol file, instead of the one found" },
+	{ "profile",      0,   TEXT,   AT(profile),     "NAME",  "built-in profile or symbol file, instead of the one found; none: as if the build were not known" },
 	{ "dtb",          0,   NUMBER, AT(dtb),         "ADDR",  "page-table root, instead of the one found" },
 	{ "kernel-base",  0,   NUMBER, AT(kernel_base), "ADDR",  "address of the kernel, instead of the one found" },
 	{ "format",       0,   TEXT,   AT(format),      "NAME",  "image format, instead of the one found: raw, crash64, crash32, lime, elf" },

@@ -13,6 +13,10 @@ struct profile {
 	struct flat flat;
 	const struct flat_build *build;
 	const struct flat_layout *layout;
+	// Symbols in place of the block's, by name; then `types` owns the block.
+	struct profile *types;
+	struct symbol_at *symbols;
+	size_t symbol_count;
 };
 
 // ---- making ---------------------------------------------------------------------------------
@@ -48,6 +52,10 @@ void profile_unref(struct profile *profile)
 		return;
 	if (atomic_fetch_sub_explicit(&profile->references, 1, memory_order_acq_rel) > 1)
 		return;
+	for (size_t i = 0; i < profile->symbol_count; i++)
+		free((char *)profile->symbols[i].name);
+	free(profile->symbols);
+	profile_unref(profile->types);
 	free(profile->origin);
 	free(profile->block);
 	free(profile);
@@ -103,6 +111,35 @@ ei_error *profile_load(const char *path, struct profile **out)
 	return profile_parse(file.data, file.size, path, out);
 }
 
+// ---- other symbols --------------------------------------------------------------------------
+static int compare_symbols(const void *a, const void *b)
+{
+	const struct symbol_at *left = a, *right = b;
+	return strcmp(left->name, right->name);
+}
+
+ei_error *profile_with_symbols(
+	struct profile *types, const struct symbol_at *symbols, size_t count, struct profile **out)
+{
+	EI_OWNED(profile) profile = NULL;
+	uint32_t build = (uint32_t)(types->build - types->flat.builds);
+	EI_TRY(profile_create(&types->flat, build, NULL, types->origin, &profile));
+	profile->types = profile_ref(types);
+	profile->symbols = calloc(count + 1, sizeof *profile->symbols);
+	if (!profile->symbols)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		char *name = strdup(symbols[i].name);
+		if (!name)
+			return ei_fail(EI_E_NOMEM, "out of memory");
+		profile->symbols[profile->symbol_count++] =
+			(struct symbol_at){ name, symbols[i].rva };
+	}
+	qsort(profile->symbols, count, sizeof *profile->symbols, compare_symbols);
+	*out = EI_GIVE(profile);
+	return NULL;
+}
+
 // ---- asking ---------------------------------------------------------------------------------
 static const char *string_of(const struct profile *profile, uint32_t at)
 {
@@ -112,16 +149,17 @@ static const char *string_of(const struct profile *profile, uint32_t at)
 struct profile_info profile_info(const struct profile *profile)
 {
 	const struct flat_build *build = profile->build;
+	bool own = !profile->symbols; // a GUID names a block's symbols, not others
 	return (struct profile_info){
 		.name = string_of(profile, build->name),
 		.origin = profile->origin,
-		.pdb = string_of(profile, build->pdb),
-		.guid = string_of(profile, build->guid),
-		.age = build->age,
+		.pdb = own ? string_of(profile, build->pdb) : "",
+		.guid = own ? string_of(profile, build->guid) : "",
+		.age = own ? build->age : 0,
 		.version = string_of(profile, build->version),
 		.pointer_size = profile->layout->pointer_size,
 		.type_count = profile->layout->type_count,
-		.symbol_count = build->symbol_count,
+		.symbol_count = own ? build->symbol_count : (uint32_t)profile->symbol_count,
 	};
 }
 
@@ -204,6 +242,11 @@ const char *profile_type_at(const struct profile *profile, uint32_t index)
 	return string_of(profile, profile->flat.types[id].name);
 }
 
+bool profile_same_types(const struct profile *a, const struct profile *b)
+{
+	return a->layout == b->layout;
+}
+
 static uint64_t symbol_address(const struct flat_symbol *symbol)
 {
 	return (uint64_t)symbol->high << 32 | symbol->low;
@@ -211,6 +254,14 @@ static uint64_t symbol_address(const struct flat_symbol *symbol)
 
 bool profile_symbol(const struct profile *profile, const char *name, uint64_t *rva)
 {
+	if (profile->symbols) {
+		struct symbol_at key = { .name = name };
+		const struct symbol_at *other = bsearch(
+			&key, profile->symbols, profile->symbol_count, sizeof key, compare_symbols);
+		if (other)
+			*rva = other->rva;
+		return other;
+	}
 	const struct flat_symbol *found = flat_find_symbol(&profile->flat, profile->build, name);
 	if (!found)
 		return false;
@@ -220,8 +271,12 @@ bool profile_symbol(const struct profile *profile, const char *name, uint64_t *r
 
 const char *profile_symbol_at(const struct profile *profile, uint32_t index, uint64_t *rva)
 {
-	if (index >= profile->build->symbol_count)
+	if (index >= profile_info(profile).symbol_count)
 		return NULL;
+	if (profile->symbols) {
+		*rva = profile->symbols[index].rva;
+		return profile->symbols[index].name;
+	}
 	const struct flat_symbol *symbol =
 		&profile->flat.symbols[profile->build->first_symbol + index];
 	*rva = symbol_address(symbol);

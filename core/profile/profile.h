@@ -95,6 +95,17 @@ EI_CHECKED ei_error *profile_find(const struct profile_store *store, const char 
 EI_CHECKED ei_error *profile_load_cached(
 	const struct profile_store *store, const char *path, struct profile **out);
 
+// ---- other symbols --------------------------------------------------------------------------
+struct symbol_at {
+	const char *name;
+	uint64_t rva;
+};
+
+// The types of `types` with these symbols (copied, in any order) instead of its own: for a kernel
+// whose symbols were found in memory. Keeps name and origin; has no GUID, for it belongs to none.
+EI_CHECKED ei_error *profile_with_symbols(
+	struct profile *types, const struct symbol_at *symbols, size_t count, struct profile **out);
+
 // ---- asking ---------------------------------------------------------------------------------
 struct profile_info profile_info(const struct profile *profile);
 
@@ -111,6 +122,10 @@ bool profile_member_at(const struct profile *profile, const char *type, uint32_t
 
 // The nth type, by name order; NULL past the end.
 const char *profile_type_at(const struct profile *profile, uint32_t index);
+
+// True when the two describe the same types from the same place: what one layout says of an image,
+// the other says too.
+bool profile_same_types(const struct profile *a, const struct profile *b);
 
 // Address of a symbol relative to the kernel's base.
 bool profile_symbol(const struct profile *profile, const char *name, uint64_t *rva);

@@ -3,6 +3,7 @@
 #include "run/session.h"
 
 #include "win/identify.h"
+#include "win/nearest.h"
 #include "win/shared.h"
 #include <unistd.h>
 
@@ -59,23 +60,70 @@ static ei_error *profile_named(struct session *session, const struct session_wis
 	return NULL;
 }
 
-// An exact profile, or none with the reason: what to look for, and where it was looked for.
-static void profile_exact(struct session *session, const struct session_wish *wish)
+// An exact profile; false with the reason: what to look for, and where it was looked for.
+static bool profile_exact(
+	struct session *session, const struct session_wish *wish, char *why, size_t room)
 {
 	const struct identity *found = &session->identity;
 	if (!found->pdb[0]) {
-		say_how(session, "no profile",
-			"the kernel's PDB record cannot be read; name one with --profile");
-		return;
+		snprintf(why, room, "the kernel's PDB record cannot be read");
+		return false;
 	}
 	EI_OWNED(ei_error) error =
 		profile_find(wish->store, found->pdb, found->guid, found->age, &session->profile);
 	if (error) {
-		say_how(session, ei_error_text(error), "");
-		return;
+		snprintf(why, room, "%s", ei_error_text(error));
+		return false;
 	}
-	const char *origin = profile_info(session->profile).origin;
-	say_how(session, "exact", origin);
+	say_how(session, "exact", profile_info(session->profile).origin);
+	return true;
+}
+
+static void note_add(struct session *session, const char *note)
+{
+	const char **notes = ei_alloc(session->arena, (session->note_count + 1) * sizeof *notes);
+	if (!notes)
+		return;
+	if (session->note_count)
+		memcpy(notes, session->notes, session->note_count * sizeof *notes);
+	notes[session->note_count++] = note;
+	session->notes = notes;
+}
+
+// The nearest built-in that the image bears out, or none: then it is still `why` that helps.
+static ei_error *profile_near(
+	struct session *session, const struct session_wish *wish, const char *why)
+{
+	EI_OWNED(reader) reader = NULL;
+	EI_TRY(reader_create(session->image, &reader));
+	struct nearest_wish what = {
+		.session = session,
+		.reader = reader,
+		.cancelled = wish->cancelled,
+	};
+	struct nearest nearest = { 0 };
+	ei_error *error = profile_nearest(&what, &nearest);
+	if (error && ei_error_code(error) != EI_E_REQUIREMENT)
+		return error;
+	if (error) {
+		say_how(session, *why ? why : "no profile", *why ? "" : ei_error_text(error));
+		ei_error_drop(error);
+		return NULL;
+	}
+	session->profile = nearest.profile;
+	say_how(session, nearest.how, "");
+	if (nearest.note)
+		note_add(session, nearest.note);
+	return NULL;
+}
+
+static ei_error *profile_found(struct session *session, const struct session_wish *wish)
+{
+	char why[sizeof session->profile_how] = "";
+	bool any = wish->profile && !strcmp(wish->profile, "none");
+	if (!any && profile_exact(session, wish, why, sizeof why))
+		return NULL;
+	return profile_near(session, wish, why);
 }
 
 // Where paged-out entries keep the number of their file moved with Windows 8.
@@ -90,10 +138,10 @@ static void pagefile_bits_set(struct session *session)
 
 static ei_error *profile_choose(struct session *session, const struct session_wish *wish)
 {
-	if (wish->profile)
+	if (wish->profile && strcmp(wish->profile, "none") != 0)
 		EI_TRY(profile_named(session, wish));
 	else if (session->identity.found)
-		profile_exact(session, wish);
+		EI_TRY(profile_found(session, wish));
 	else
 		say_how(session, "no profile", "no kernel was found");
 	pagefile_bits_set(session);

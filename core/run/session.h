@@ -9,7 +9,8 @@
 struct session_wish {
 	const char *image;
 	const char *format;  // of the image; NULL: probe
-	const char *profile; // name of a built-in, or path of a symbol file; NULL: find it
+	const char *profile; // name of a built-in, or path of a symbol file; NULL: find it; "none":
+			     // do as if no exact one were known
 	uint64_t dtb, kernel_base;
 	unsigned threads; // 0: one a processor
 	unsigned verbose;

@@ -1,0 +1,210 @@
+// Choosing the nearest profile: candidates in order of their distance, each tried on the image.
+// SPDX-License-Identifier: Apache-2.0
+#include "win/nearest.h"
+
+#include "win/kernel_pe.h"
+#include "win/nearest_parts.h"
+#include <stdlib.h>
+
+enum {
+	CANDIDATES_MAX = 512,
+	VERIFIED_MAX = 16, // candidates that are worth the self-tests
+	GLOBALS_ARENA_MAX = 1 << 20,
+};
+
+// ---- candidates -----------------------------------------------------------------------------
+struct candidate {
+	uint32_t build_distance, revision_distance;
+	size_t index; // of the built-in
+};
+
+struct build {
+	uint32_t number, revision; // 0: not known
+};
+
+// "10.0.19041.1237": the third and the fourth number.
+static struct build build_of(const char *version)
+{
+	struct build build = { 0 };
+	unsigned major, minor;
+	if (sscanf(version, "%u.%u.%u.%u", &major, &minor, &build.number, &build.revision) < 3)
+		return (struct build){ 0 };
+	return build;
+}
+
+static struct build build_wanted(const struct nearest_wish *wish)
+{
+	const struct identity *identity = &wish->session->identity;
+	struct build build = { .number = identity->build };
+	struct kernel_pe pe;
+	struct pe_version version;
+	if (kernel_pe_open(&identity->kernel, wish->reader, identity->kernel_base, &pe) &&
+		kernel_pe_version(&pe, &version) && version.build == build.number)
+		build.revision = version.revision;
+	return build;
+}
+
+static uint32_t distance(uint32_t a, uint32_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	if (x->build_distance != y->build_distance)
+		return x->build_distance < y->build_distance ? -1 : 1;
+	if (x->revision_distance != y->revision_distance)
+		return x->revision_distance < y->revision_distance ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static ei_error *candidates_list(
+	const struct nearest_wish *wish, struct candidate *candidates, size_t *count)
+{
+	struct build wanted = build_wanted(wish);
+	uint32_t pointer_size = wish->session->identity.kernel.mode->pointer_size;
+	size_t builtins = MIN(profile_builtin_count(), (size_t)CANDIDATES_MAX);
+	size_t found = 0;
+	for (size_t i = 0; i < builtins; i++) {
+		EI_OWNED(profile) profile = NULL;
+		EI_TRY(profile_builtin(i, &profile));
+		struct profile_info info = profile_info(profile);
+		if (info.pointer_size != pointer_size)
+			continue;
+		struct build build = build_of(info.version);
+		candidates[found++] = (struct candidate){
+			.build_distance = distance(build.number, wanted.number),
+			.revision_distance = distance(build.revision, wanted.revision),
+			.index = i,
+		};
+	}
+	qsort(candidates, found, sizeof *candidates, compare_candidates);
+	*count = found;
+	return NULL;
+}
+
+// ---- trying them ----------------------------------------------------------------------------
+struct trial {
+	struct profile *profile; // owned; NULL: no candidate fits yet
+	struct verdict verdict;
+	const char *doubt;
+};
+
+static bool is_better(const struct trial *best, const struct verdict *verdict)
+{
+	if (!best->profile || verdict->failed != best->verdict.failed)
+		return !best->profile || verdict->failed < best->verdict.failed;
+	return verdict->passed > best->verdict.passed;
+}
+
+// `*tried` is set when the candidate was worth the self-tests.
+static ei_error *try_types(const struct nearest_wish *wish, const struct globals *globals,
+	struct profile *types, struct trial *best, bool *tried)
+{
+	struct symbol_at symbols[GLOBALS_MAX];
+	const char *doubt = NULL;
+	struct verdict verdict;
+	EI_OWNED(profile) profile = NULL;
+	size_t count = globals_fit(wish, globals, types, symbols, &doubt);
+	*tried = count;
+	if (!count)
+		return NULL;
+	EI_TRY(profile_with_symbols(types, symbols, count, &profile));
+	EI_TRY(profile_verify(wish, profile, &verdict));
+	if (!verdict.is_system || !is_better(best, &verdict))
+		return NULL;
+	profile_unref(best->profile);
+	*best = (struct trial){ EI_GIVE(profile), verdict, doubt };
+	return NULL;
+}
+
+// Builds share layouts; what failed once fails again.
+static bool seen_before(struct profile *const *seen, size_t count, const struct profile *types)
+{
+	for (size_t i = 0; i < count; i++)
+		if (profile_same_types(seen[i], types))
+			return true;
+	return false;
+}
+
+struct trials {
+	struct profile *seen[CANDIDATES_MAX];
+	size_t seen_count, tried;
+	struct trial best;
+};
+
+static ei_error *try_candidate(const struct nearest_wish *wish, const struct globals *globals,
+	size_t index, struct trials *trials)
+{
+	EI_OWNED(profile) types = NULL;
+	bool tried = false;
+	EI_TRY(profile_builtin(index, &types));
+	if (seen_before(trials->seen, trials->seen_count, types))
+		return NULL;
+	ei_error *error = try_types(wish, globals, types, &trials->best, &tried);
+	trials->seen[trials->seen_count++] = EI_GIVE(types);
+	trials->tried += tried;
+	return error;
+}
+
+static bool is_settled(const struct trials *trials)
+{
+	return trials->tried >= VERIFIED_MAX ||
+	       (trials->best.profile && !trials->best.verdict.failed);
+}
+
+static ei_error *try_all(const struct nearest_wish *wish, struct trials *trials)
+{
+	struct candidate candidates[CANDIDATES_MAX];
+	struct globals globals;
+	size_t count = 0;
+	EI_OWNED(ei_arena) arena = NULL;
+	EI_TRY(ei_arena_create(GLOBALS_ARENA_MAX, &arena));
+	EI_TRY(candidates_list(wish, candidates, &count));
+	EI_TRY(globals_find(wish, arena, &globals));
+	for (size_t i = 0; i < count && !is_settled(trials); i++) {
+		if (wish->cancelled && *wish->cancelled)
+			return ei_fail(EI_E_CANCELLED, "cancelled");
+		EI_TRY(try_candidate(wish, &globals, candidates[i].index, trials));
+	}
+	return NULL;
+}
+
+// ---- the result -----------------------------------------------------------------------------
+static void describe(const struct nearest_wish *wish, const struct trial *best, struct nearest *out)
+{
+	const char *name = profile_info(best->profile).name;
+	const struct verdict *verdict = &best->verdict;
+	uint32_t all = verdict->passed + verdict->failed;
+	ei_arena *arena = wish->session->arena;
+	snprintf(out->how, sizeof out->how, "nearest: %s, verified %u/%u%s%s", name,
+		verdict->passed, all, verdict->failed ? "; failed: " : "", verdict->failures);
+	if (verdict->failed)
+		out->note = ei_text(arena,
+			"the profile is of a near build, %s, and these of its %u self-tests fail: "
+			"%s; columns that rest on them are doubtful%s%s",
+			name, all, verdict->failures, best->doubt ? "; " : "",
+			best->doubt ? best->doubt : "");
+	else if (best->doubt)
+		out->note = best->doubt;
+}
+
+ei_error *profile_nearest(const struct nearest_wish *wish, struct nearest *out)
+{
+	struct trials trials = { 0 };
+	ei_error *error = try_all(wish, &trials);
+	for (size_t i = 0; i < trials.seen_count; i++)
+		profile_unref(trials.seen[i]);
+	if (error) {
+		profile_unref(trials.best.profile);
+		return error;
+	}
+	if (!trials.best.profile)
+		return ei_fail(EI_E_REQUIREMENT,
+			"the System process is found with none of the %zu built-in layouts for %s",
+			trials.seen_count, wish->session->identity.kernel.mode->name);
+	*out = (struct nearest){ .profile = trials.best.profile };
+	describe(wish, &trials.best, out);
+	return NULL;
+}

@@ -1,0 +1,53 @@
+// Between the parts that choose the nearest profile. Private to nearest*.c.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef WIN_NEAREST_PARTS_H
+#define WIN_NEAREST_PARTS_H
+
+#include "win/nearest.h"
+
+// ---- globals --------------------------------------------------------------------------------
+// The head of some doubly linked list, in the kernel's image; its nodes are outside.
+struct ring_head {
+	uint64_t va, first, last;
+};
+
+// Where a global is, by a witness that does not need types; 0: it does not say.
+struct global_lead {
+	const char *witness;
+	uint64_t process_head; // PsActiveProcessHead
+	uint64_t module_list;  // PsLoadedModuleList
+};
+
+enum { GLOBAL_LEADS = 3, GLOBALS_MAX = 16 };
+
+// What is found once, whatever the types.
+struct globals {
+	struct global_lead leads[GLOBAL_LEADS];
+	struct symbol_at exported[GLOBALS_MAX];
+	size_t exported_count;
+	uint64_t system; // where PsInitialSystemProcess points
+	const struct ring_head *heads;
+	size_t head_count;
+};
+
+// `out` lives in `arena`.
+EI_CHECKED ei_error *globals_find(
+	const struct nearest_wish *wish, ei_arena *arena, struct globals *out);
+
+// The symbols as they are found with the types of `types`; their number, 0 when the System process
+// is not found so. `doubt` is set to what the witnesses disagree on, or NULL.
+size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
+	const struct profile *types, struct symbol_at symbols[GLOBALS_MAX], const char **doubt);
+
+// ---- self-tests -----------------------------------------------------------------------------
+struct verdict {
+	uint32_t passed, failed;
+	char failures[256]; // names of the tests that failed, "a, b"
+	bool is_system;     // the first process is System
+};
+
+// Reads the image with `profile` and counts what holds.
+EI_CHECKED ei_error *profile_verify(
+	const struct nearest_wish *wish, struct profile *profile, struct verdict *out);
+
+#endif
