@@ -97,7 +97,7 @@ struct pool_state {
 	pool_header header; // tables, without an object
 	object_header object;
 	uint32_t unit;        // sizes are counted in this
-	uint32_t header_size; // of the pool header
+	uint32_t header_size; // of the pool header: a unit
 	uint64_t type_table;  // ObTypeIndexTable; 0: types cannot be checked
 	bool has_cookie;      // Windows 10 and later; it may be 0
 	uint8_t cookie;
@@ -127,12 +127,24 @@ static void block_where(ei_run *run, const struct block *block, uint32_t offset,
 	*address = (block->va ? block->va : block->pa) + offset;
 }
 
+// Some builds' symbols lack _POOL_HEADER. Those that have it all agree, from XP to 11: the size is
+// in the second half of the first four bytes, in 8 bits or, on 32-bit systems, 9.
+static uint64_t block_size(ei_run *run, const struct pool_state *state, uint64_t pa)
+{
+	const ei_space *physical = &run->session->physical;
+	pool_header header = state->header;
+	if (header.at->BlockSize.offset < 0) {
+		uint64_t front = ei_u64_or(ei_read_u32(run, physical, pa), 0);
+		return (front >> 16 & (ei_pointer_size(run) == 8 ? 0xff : 0x1ff)) * state->unit;
+	}
+	header.obj = ei_open(run, physical, pa, &header.at->layout);
+	return ei_u64_or(ei_get(header, BlockSize), 0) * state->unit;
+}
+
 static bool block_read(
 	ei_run *run, const struct pool_state *state, uint64_t pa, struct block *block)
 {
-	pool_header header = state->header;
-	header.obj = ei_open(run, &run->session->physical, pa, &header.at->layout);
-	uint64_t size = ei_u64_or(ei_get(header, BlockSize), 0) * state->unit;
+	uint64_t size = block_size(run, state, pa);
 	if (size < MAX(state->query.least, state->header_size + state->unit))
 		return false;
 	*block = (struct block){ .pa = pa, .size = (uint32_t)size };
@@ -417,11 +429,7 @@ ei_iter pool_objects(ei_run *run, const struct pool_query *query)
 	state->header = ei_handle(run, pool_header);
 	state->object = ei_handle(run, object_header);
 	state->unit = 2 * ei_pointer_size(run);
-	state->header_size = MAX(state->header.at->layout.type_size, 8u);
-	if (state->header.at->BlockSize.offset < 0) {
-		ei_note(run, "pool blocks cannot be read: the profile does not have _POOL_HEADER");
-		return iter_empty(run, query->type);
-	}
+	state->header_size = state->unit;
 	types_prepare(run, state);
 	if (query->listed)
 		qsort(query->listed, query->listed_count, sizeof *query->listed, compare_nodes);

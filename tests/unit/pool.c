@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "out/out.h"
 #include "run/run.h"
+#include "samples/forge/isf_layout.h"
 #include "tests/fx/fx.h"
 #include "tests/fx/test.h"
 #include "win/shared.h"
@@ -215,6 +216,26 @@ static void any_tag_and_blocks_without_headers_can_be_asked_for(void **state)
 	assert_int_equal(found_count, 0);
 }
 
+// Symbols of some builds lack it.
+static void blocks_are_read_without_their_type(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	make_types(fx, 0x5a);
+	uint64_t object = make_object(fx, POOL, true, TYPE_FILE, 0x5a);
+	json_t *isf = isf_of_profile(fx->profile);
+	assert_int_equal(json_object_del(json_object_get(isf, "user_types"), "_POOL_HEADER"), 0);
+	char *text = json_dumps(isf, JSON_COMPACT);
+	fx_profile_parse(fx, text);
+	json_decref(isf);
+	free(text);
+	assert_false(profile_has_type(fx->profile, "_POOL_HEADER"));
+
+	look_for_files(fx);
+	assert_int_equal(found_count, 1);
+	assert_int_equal(found[0], object);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +244,7 @@ int main(void)
 		cmocka_unit_test(optional_headers_are_not_taken_for_the_object_header),
 		cmocka_unit_test(types_that_cannot_be_read_exclude_nothing),
 		cmocka_unit_test(any_tag_and_blocks_without_headers_can_be_asked_for),
+		cmocka_unit_test(blocks_are_read_without_their_type),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
