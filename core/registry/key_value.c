@@ -227,50 +227,61 @@ ei_val ei_value_bytes(const ei_value *value)
 
 // ---- typed ----------------------------------------------------------------------------------
 
-// Letters of one byte each, whatever zeros end them.
-static bool is_ascii(ei_val bytes)
+static ei_val text_make(char *text, size_t size)
+{
+	return (ei_val){ .s = text, .length = (uint32_t)size, .kind = EI_STR, .state = EI_OK };
+}
+
+// How many letters of one byte each there are before the zeros at the end; 0: they are none.
+static uint32_t ascii_length(ei_val bytes)
 {
 	uint32_t length = bytes.length;
 	while (length && !bytes.b[length - 1])
 		length--;
 	for (uint32_t i = 0; i < length; i++)
 		if ((bytes.b[i] < 0x20 && !memchr("\t\n\r", bytes.b[i], 3)) || bytes.b[i] > 0x7e)
-			return false;
+			return 0;
 	return length;
+}
+
+// Applications that mistake one call for another store text of one byte a letter: where the length
+// is odd it cannot be anything else.
+static ei_val odd_text_of(const ei_value *value, ei_val bytes)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	struct ei_hive *hive = value->hive;
+	uint32_t ascii = ascii_length(bytes);
+	char *text = ei_alloc(hive->scratch, (size_t)bytes.length * 2 + sizeof replacement);
+	if (!text)
+		return ei_absent(EI_UNREADABLE);
+	hive_note(hive, "the text of a value (cell 0x%x) %s: %u bytes", value->cell,
+		ascii ? "has letters of one byte" : "ends within a letter", bytes.length);
+	if (ascii)
+		return text_make(text, latin1_to_utf8(bytes.b, ascii, text));
+	size_t size = utf16_to_utf8(bytes.b, bytes.length - 1, text);
+	memcpy(text + size, replacement, sizeof replacement);
+	return text_make(text, size + sizeof replacement - 1);
 }
 
 static ei_val text_of(const ei_value *value, ei_val bytes)
 {
-	static const char replacement[] = "\xef\xbf\xbd";
-	struct ei_hive *hive = value->hive;
 	uint32_t length = bytes.length & ~1u;
-	// A zero is half of an end, and nothing is lost with it.
-	bool half = bytes.length > length && bytes.b[length];
-	if (bytes.length > length && is_ascii(bytes)) {
-		hive_note(hive, "the text of a value (cell 0x%x) has letters of one byte",
-			value->cell);
-		return bytes;
-	}
-	if (half)
-		hive_note(hive, "the text of a value (cell 0x%x) ends within a letter: %u bytes",
-			value->cell, bytes.length);
-	while (!half && length && !load_u16(bytes.b + length - 2))
+	bool ended = length && !load_u16(bytes.b + length - 2);
+	bool odd = bytes.length > length;
+	if (odd && (ascii_length(bytes) || (bytes.b[length] && !ended)))
+		return odd_text_of(value, bytes);
+	while (length && !load_u16(bytes.b + length - 2))
 		length -= 2;
-	char *text = ei_alloc(hive->scratch, (size_t)length * 2 + sizeof replacement);
+	char *text = ei_alloc(value->hive->scratch, (size_t)length * 2 + 1);
 	if (!text)
 		return ei_absent(EI_UNREADABLE);
-	size_t size = utf16_to_utf8(bytes.b, length, text);
-	if (half) {
-		memcpy(text + size, replacement, sizeof replacement);
-		size += sizeof replacement - 1;
-	}
-	return (ei_val){ .s = text, .length = (uint32_t)size, .kind = EI_STR, .state = EI_OK };
+	return text_make(text, utf16_to_utf8(bytes.b, length, text));
 }
 
 static ei_val lines_of(const ei_value *value, ei_val bytes)
 {
 	ei_val text = text_of(value, bytes);
-	if (!ei_has(text) || text.kind != EI_STR)
+	if (!ei_has(text))
 		return text;
 	char *at = (char *)(uintptr_t)text.s; // our own copy
 	for (uint32_t i = 0; i < text.length; i++)

@@ -204,10 +204,9 @@ EI_API ei_val ei_value_type(const ei_value *value); // "REG_SZ"; "0x1234" for wh
 // The data as they are stored. Data that do not all fit their cell are cut to it, with a note.
 EI_API ei_val ei_value_bytes(const ei_value *value);
 // By type: text as UTF-8 without its end (REG_MULTI_SZ: a line for each), numbers, else bytes.
-// Numbers of a wrong size are given as bytes. Text of an odd length cannot be all UTF-16: it is
-// given as bytes, with a note, where it is plain ASCII of one byte a letter; else as text, whose
-// last half letter is U+FFFD, with a note (but a zero, which is half of an end, is left out without
-// one).
+// Numbers of a wrong size are given as bytes. Text of an odd length cannot all be UTF-16. Where it
+// is plain ASCII it is read as that, a byte a letter; else its last half letter is U+FFFD: both
+// leave a note. A last byte that is zero, or stands behind the text's end, is no part of the text.
 EI_API ei_val ei_value_data(const ei_value *value);
 // The data as Volatility 3's JSON has them: always text.
 EI_API ei_val ei_value_vol3(const ei_value *value);
