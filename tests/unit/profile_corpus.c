@@ -55,6 +55,18 @@ static void bad_symbol_files_are_refused(void **state)
 	assert_true(load_each("tests/corpus/isf/bad", profile_load, false) >= 20);
 }
 
+static void good_databases_load(void **state)
+{
+	(void)state;
+	assert_true(load_each("tests/corpus/pdb/good", profile_load, true) >= 8);
+}
+
+static void bad_databases_are_refused(void **state)
+{
+	(void)state;
+	assert_true(load_each("tests/corpus/pdb/bad", profile_load, false) >= 40);
+}
+
 static void good_blocks_load(void **state)
 {
 	(void)state;
@@ -72,6 +84,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_symbol_files_load),
 		cmocka_unit_test(bad_symbol_files_are_refused),
+		cmocka_unit_test(good_databases_load),
+		cmocka_unit_test(bad_databases_are_refused),
 		cmocka_unit_test(good_blocks_load),
 		cmocka_unit_test(bad_blocks_are_refused),
 	};
