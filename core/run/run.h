@@ -50,7 +50,7 @@ struct run_wish {
 struct run_result {
 	struct trailer trailer;
 	ei_error *failure; // of the plugin or the sink; yours to drop
-	bool recognised;   // a Windows kernel was found, or the container is one that Windows writes
+	bool recognised; // a Windows kernel was found, or the container is one that Windows writes
 };
 
 // NULL when the plugin can run on this session; else EI_E_REQUIREMENT with the first thing missing.
