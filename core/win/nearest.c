@@ -112,7 +112,7 @@ static ei_error *try_types(const struct nearest_wish *wish, const struct globals
 		return NULL;
 	EI_TRY(profile_with_symbols(types, symbols, count, &profile));
 	EI_TRY(profile_verify(wish, profile, &verdict));
-	if (!verdict.is_system || !is_better(best, &verdict))
+	if (!verdict.usable || !is_better(best, &verdict))
 		return NULL;
 	profile_unref(best->profile);
 	*best = (struct trial){ EI_GIVE(profile), verdict, doubt };

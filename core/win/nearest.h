@@ -20,8 +20,8 @@ struct nearest {
 
 // Takes the first built-in layout, nearest builds first, that passes every self-test that the image
 // allows; else the one that passes most, and the texts say which tests failed. No GUID and no
-// symbol's address of any profile is used. EI_E_REQUIREMENT when the System process is found with
-// none of them; EI_E_NOMEM; EI_E_CANCELLED.
+// symbol's address of any profile is used. EI_E_REQUIREMENT when System and the processes'
+// page tables are found with none of them; EI_E_NOMEM; EI_E_CANCELLED.
 EI_CHECKED ei_error *profile_nearest(const struct nearest_wish *wish, struct nearest *out);
 
 #endif

@@ -43,7 +43,7 @@ size_t globals_fit(const struct nearest_wish *wish, const struct globals *global
 struct verdict {
 	uint32_t passed, failed;
 	char failures[256]; // names of the tests that failed, "a, b"
-	bool is_system;     // the first process is System
+	bool usable;        // System and the processes' page tables are where they should be
 };
 
 // Reads the image with `profile` and counts what holds.

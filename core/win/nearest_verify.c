@@ -31,10 +31,10 @@ enum {
 static const uint64_t time_second = 10000000;
 
 // clang-format off
-enum test { SYSTEM, ROOTS, LINKS, PIDS, UNIQUE, PARENTS, NAMES, CREATED, EXITED, THREADS,
+enum test { SYSTEM, ROOTS, LINKS, PIDS, UNIQUE, PARENTS, NAMES, CREATED, EXITED, ENDED, THREADS,
 	THREAD_COUNT, HANDLES, SESSIONS, VADS, PEBS, SECTIONS, PEB_BASE, PARAMETERS, AUDIT_NAMES,
 	DLL_BASES, DLL_NAMES, KERNEL, MODULE_LINKS, MODULE_BASES, MODULE_NAMES, HIVES, HIVE_BLOCKS,
-	TESTS };
+	HIVE_NAMES, HIVE_STORAGE, TESTS };
 
 static const char *const test_names[TESTS] = {
 	[SYSTEM]       = "System is pid 4",
@@ -46,6 +46,7 @@ static const char *const test_names[TESTS] = {
 	[NAMES]        = "process names",
 	[CREATED]      = "create times",
 	[EXITED]       = "exit times",
+	[ENDED]        = "processes that ended",
 	[THREADS]      = "thread lists",
 	[THREAD_COUNT] = "thread counts",
 	[HANDLES]      = "handle tables",
@@ -64,6 +65,8 @@ static const char *const test_names[TESTS] = {
 	[MODULE_NAMES] = "module names",
 	[HIVES]        = "hives",
 	[HIVE_BLOCKS]  = "hive base blocks",
+	[HIVE_NAMES]   = "hive names",
+	[HIVE_STORAGE] = "hive sizes",
 };
 // clang-format on
 
@@ -166,6 +169,17 @@ static void test_times(struct verification *v, const eprocess *p)
 		count(v, EXITED, !exited.u || exited.u + slack >= ei_u64_or(created, 0));
 }
 
+// Who has neither threads nor a handle table has ended, and has the time of it.
+static void test_end(struct verification *v, const eprocess *p)
+{
+	ei_val threads = ei_get(*p, ActiveThreads), handles_at = ei_get(*p, ObjectTable);
+	ei_val exited = ei_get(*p, ExitTime);
+	if (!ei_has(threads) || !ei_has(handles_at) || exited.state == EI_UNREADABLE)
+		return;
+	if (!threads.u && !handles_at.u)
+		count(v, ENDED, ei_u64_or(exited, 0));
+}
+
 // The kernel is at the same place in every process that still runs.
 static void test_root(struct verification *v, const eprocess *p)
 {
@@ -260,6 +274,7 @@ static void test_process(struct verification *v, const eprocess *p)
 {
 	test_identity(v, p);
 	test_times(v, p);
+	test_end(v, p);
 	test_root(v, p);
 	test_threads(v, p);
 	test_pointers(v, p);
@@ -310,36 +325,69 @@ static void test_modules(struct verification *v)
 		count_link(v, MODULE_LINKS, ei_get(m, InLoadOrderLinks));
 		test_module(v, &m);
 	}
+	if (!v->tallies[KERNEL].good)
+		count(v, KERNEL, false);
 }
 
+static bool is_path_or_none(ei_val text, const char *start)
+{
+	if (text.state == EI_GARBAGE)
+		return false;
+	return !ei_has(text) || !text.length ||
+	       (is_printable(text) && !strncasecmp(text.s, start, strlen(start)));
+}
+
+static void test_hive(struct verification *v, const cmhive *h)
+{
+	ei_val signature = ei_get(*h, signature), block = ei_get(*h, base_block);
+	ei_val storage = ei_get(*h, storage);
+	uint8_t magic[4];
+	if (ei_has(signature))
+		count(v, HIVES, signature.u == EI_HIVE_SIGNATURE);
+	if (ei_has(block) && ei_read(v->run, NULL, block.u, magic, 4) == 4)
+		count(v, HIVE_BLOCKS, !memcmp(magic, "regf", 4));
+	count(v, HIVE_NAMES,
+		is_path_or_none(ei_get(*h, FileFullPath), "\\") &&
+			is_path_or_none(ei_get(*h, HiveRootPath), "\\REGISTRY"));
+	if (!ei_has(storage))
+		return;
+	dual stable = ei_at(v->run, dual, storage.u);
+	ei_val length = ei_get(stable, Length), map = ei_get(stable, Map);
+	if (ei_has(length) && ei_has(map))
+		count(v, HIVE_STORAGE,
+			!(length.u & PAGE_MASK) && length.u < INT32_MAX && is_kernel(v, map.u));
+}
+
+// Where no hive is found there may be none in the image, but it cannot be told from wrong types.
 static void test_hives(struct verification *v)
 {
 	struct list_query query = { .what = "CmpHiveListHead", .type = &cmhive_spec };
 	cmhive h = ei_handle(v->run, cmhive);
 	query.link_offset = h.at->HiveList.offset;
-	if (query.link_offset < 0 || !ei_symbol(v->run, "CmpHiveListHead", &query.head))
+	if (query.link_offset < 0 || !ei_symbol(v->run, "CmpHiveListHead", &query.head)) {
+		count(v, HIVES, false);
 		return;
-	ei_iter it = list_iterate(v->run, &query);
-	while (it.index < MODULES_MAX && ei_next(&it, &h)) {
-		ei_val signature = ei_get(h, signature), block = ei_get(h, base_block);
-		uint8_t magic[4];
-		if (ei_has(signature))
-			count(v, HIVES, signature.u == EI_HIVE_SIGNATURE);
-		if (ei_has(block) && ei_read(v->run, NULL, block.u, magic, 4) == 4)
-			count(v, HIVE_BLOCKS, !memcmp(magic, "regf", 4));
 	}
+	ei_iter it = list_iterate(v->run, &query);
+	while (it.index < MODULES_MAX && ei_next(&it, &h))
+		test_hive(v, &h);
 }
 
 // ---- all of it ------------------------------------------------------------------------------
+static bool holds(struct tally tally)
+{
+	return tally.bad * 10 <= tally.good + tally.bad;
+}
+
 static void verdict_fill(const struct verification *v, struct verdict *out)
 {
-	*out = (struct verdict){ .is_system = v->is_system };
+	*out = (struct verdict){ .usable = v->is_system && holds(v->tallies[ROOTS]) };
 	size_t length = 0;
 	for (size_t i = 0; i < TESTS; i++) {
 		struct tally tally = v->tallies[i];
 		if (!tally.good && !tally.bad)
 			continue;
-		if (tally.bad * 10 <= tally.good + tally.bad) {
+		if (holds(tally)) {
 			out->passed++;
 			continue;
 		}
