@@ -338,32 +338,58 @@ static void add_constant(struct types *types, const char *name, int64_t value)
 	flat_add_constant(types->builder, name, value);
 }
 
+// The numbers that stand between an entry's fixed part and its name.
+static bool entry_numbers(struct record *entry, uint32_t *at, int64_t *number)
+{
+	int64_t ignored = 0;
+	switch (entry->leaf->kind) {
+	case LEAF_MEMBER:
+	case LEAF_BASE:
+	case LEAF_VALUE:
+		return number_read(entry, at, number);
+	case LEAF_VIRTUAL:
+		return number_read(entry, at, &ignored) && number_read(entry, at, &ignored);
+	case LEAF_METHOD:
+		*at += (load_u16(entry->at) >> 2 & 5) == 4 ? 4 : 0; // introduces a virtual function
+		return true;
+	default:
+		return true;
+	}
+}
+
+static ei_error *entry_take(struct types *types, const struct record *entry, const char *name,
+	int64_t number, uint32_t *next)
+{
+	switch (entry->leaf->kind) {
+	case LEAF_NEXT:
+		*next = index_at(entry, entry->leaf->type);
+		return NULL;
+	case LEAF_VALUE:
+		add_constant(types, name, number);
+		return NULL;
+	case LEAF_MEMBER:
+		return add_member(types, entry, name, number);
+	case LEAF_BASE:
+		return add_member(types, entry, NULL, number);
+	default:
+		return NULL;
+	}
+}
+
 // One entry of a field list; `*length` becomes its own. `*next` is the list that goes on.
 static ei_error *read_entry(
 	struct types *types, struct record *entry, uint32_t *length, uint32_t *next)
 {
 	struct name name = { .text = "" };
-	int64_t number = 0, ignored = 0;
-	uint32_t kind = entry->leaf->kind, at = entry->leaf->tail;
-	bool sound = at <= entry->length;
-	if (sound && (kind == LEAF_MEMBER || kind == LEAF_BASE || kind == LEAF_VALUE))
-		sound = number_read(entry, &at, &number);
-	else if (sound && kind == LEAF_VIRTUAL)
-		sound = number_read(entry, &at, &ignored) && number_read(entry, &at, &ignored);
-	else if (sound && kind == LEAF_METHOD)
-		at += (load_u16(entry->at) >> 2 & 5) == 4 ? 4 : 0; // introduces a virtual function
+	int64_t number = 0;
+	uint32_t at = entry->leaf->tail;
+	bool sound = at <= entry->length && entry_numbers(entry, &at, &number);
 	if (sound && entry->leaf->names != NAME_NONE)
 		sound = name_read(entry, &at, &name);
 	if (!sound || at > entry->length)
 		return ei_fail(EI_E_FORMAT, "an entry of its field list is cut");
 	*length = at;
-	if (kind == LEAF_NEXT)
-		*next = index_at(entry, entry->leaf->type);
-	if (kind == LEAF_VALUE)
-		add_constant(types, name.text, number);
-	if (kind == LEAF_MEMBER || kind == LEAF_BASE)
-		return add_member(types, entry, kind == LEAF_BASE ? NULL : name.text, number);
-	return NULL;
+	return entry_take(types, entry, name.text, number, next);
 }
 
 static bool is_wanted(enum leaf_kind kind, enum leaf_kind owner)
