@@ -17,6 +17,9 @@ EI_CHECKED ei_error *profile_from_block(
 // The flat block of a profile, borrowed.
 const void *profile_block(const struct profile *profile, size_t *size_bytes);
 
+// The layout of a profile, and a view of the block that it is in. Both are borrowed.
+const struct flat_layout *profile_layout(const struct profile *profile, struct flat *flat);
+
 // profile_load() through the cache.
 EI_CHECKED ei_error *cache_load(const char *source, struct profile **out);
 

@@ -131,16 +131,29 @@ const struct leaf *leaf_find(uint16_t number)
 	return NULL;
 }
 
+static struct member basic_at(size_t i)
+{
+	return (struct member){
+		.kind = basics[i].kind, .size = basics[i].size, .target = basics[i].name
+	};
+}
+
 struct member basic_find(uint8_t number)
 {
 	size_t i = 0;
 	while (i < ARRAY_LENGTH(basics) && basics[i].number != number)
 		i++;
-	if (i == ARRAY_LENGTH(basics))
-		i = 0;
-	return (struct member){
-		.kind = basics[i].kind, .size = basics[i].size, .target = basics[i].name
-	};
+	return basic_at(i < ARRAY_LENGTH(basics) ? i : 0);
+}
+
+bool basic_named(const char *name, struct member *out)
+{
+	size_t i = 0;
+	while (i < ARRAY_LENGTH(basics) && strcmp(basics[i].name, name) != 0)
+		i++;
+	if (i < ARRAY_LENGTH(basics))
+		*out = basic_at(i);
+	return i < ARRAY_LENGTH(basics);
 }
 
 // ---- numbers and names ----------------------------------------------------------------------

@@ -50,6 +50,9 @@ const struct leaf *leaf_find(uint16_t number);
 // without a name when it is void or not known.
 struct member basic_find(uint8_t number);
 
+// The same by name; false when there is none.
+bool basic_named(const char *name, struct member *out);
+
 static inline uint32_t index_at(const struct record *record, uint32_t at)
 {
 	return record->leaf->wide == 2 ? load_u16(record->at + at) : load_u32(record->at + at);

@@ -17,6 +17,8 @@ struct profile {
 	struct profile *types;
 	struct symbol_at *symbols;
 	size_t symbol_count;
+	const struct flat_layout *lent; // has the types of these names; NULL: none
+	const char *const *lent_types;
 };
 
 // ---- making ---------------------------------------------------------------------------------
@@ -76,6 +78,12 @@ const void *profile_block(const struct profile *profile, size_t *size_bytes)
 {
 	*size_bytes = profile->flat.header->size;
 	return profile->flat.header;
+}
+
+const struct flat_layout *profile_layout(const struct profile *profile, struct flat *flat)
+{
+	*flat = profile->flat;
+	return profile->layout;
 }
 
 static ei_error *read_isf(struct flat_builder *builder, const void *isf, size_t size_bytes)
@@ -140,6 +148,15 @@ ei_error *profile_with_symbols(
 	return NULL;
 }
 
+bool profile_lend(struct profile *profile, const struct profile *lender, const char *const *types)
+{
+	if (!profile->types || profile->flat.header != lender->flat.header)
+		return false;
+	profile->lent = lender->layout;
+	profile->lent_types = types;
+	return true;
+}
+
 // ---- asking ---------------------------------------------------------------------------------
 static const char *string_of(const struct profile *profile, uint32_t at)
 {
@@ -163,9 +180,18 @@ struct profile_info profile_info(const struct profile *profile)
 	};
 }
 
+static bool is_lent(const struct profile *profile, const char *type)
+{
+	for (const char *const *name = profile->lent_types; name && *name; name++)
+		if (!strcmp(*name, type))
+			return true;
+	return false;
+}
+
 static const struct flat_type *find_type(const struct profile *profile, const char *type)
 {
-	return flat_find_type(&profile->flat, profile->layout, type, strlen(type));
+	const struct flat_layout *layout = is_lent(profile, type) ? profile->lent : profile->layout;
+	return flat_find_type(&profile->flat, layout, type, strlen(type));
 }
 
 bool profile_has_type(const struct profile *profile, const char *type)

@@ -10,6 +10,8 @@
 
 #include "base/base.h"
 
+#include <stdio.h>
+
 struct profile;
 
 // What a profile says of itself. Strings are borrowed from the profile, never NULL.
@@ -59,6 +61,10 @@ EI_CHECKED ei_error *profile_load(const char *path, struct profile **out);
 // The same from bytes in memory; `name` is used in messages and as the origin.
 EI_CHECKED ei_error *profile_parse(
 	const void *file, size_t size_bytes, const char *name, struct profile **out);
+
+// Writes a profile as an ISF file (JSON, format 6.2.0) that Volatility 3 reads: all its types and
+// symbols. Arrays of arrays come out as arrays of bytes, whatever they hold. EI_E_IO.
+EI_CHECKED ei_error *profile_write_isf(const struct profile *profile, FILE *out);
 
 struct profile *profile_ref(struct profile *profile);
 void profile_unref(struct profile *profile); // NULL is allowed
@@ -122,6 +128,11 @@ bool profile_member_at(const struct profile *profile, const char *type, uint32_t
 
 // The nth type, by name order; NULL past the end.
 const char *profile_type_at(const struct profile *profile, uint32_t index);
+
+// From then on the types of these names (a NULL-terminated list that outlives the profile) are
+// those of `lender`: for kernels that resemble one build here and another there. Only for a profile
+// of profile_with_symbols() that nobody else has yet, and only between built-ins: false elsewhere.
+bool profile_lend(struct profile *profile, const struct profile *lender, const char *const *types);
 
 // True when the two describe the same types from the same place: what one layout says of an image,
 // the other says too.

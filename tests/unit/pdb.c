@@ -292,7 +292,7 @@ static void every_generation_of_records_says_the_same(void **state)
 		{ GOOD "modern32.pdb", 4 },
 		{ GOOD "counted32.pdb", 4 }, // names that start with their length
 		{ GOOD "short32.pdb", 4 },   // type indexes of 16 bits
-		{ GOOD "pages_4096.pdb", 8 },
+		{ GOOD "pages_2048.pdb", 8 },
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct profile *profile = load(rows[i].path);
@@ -340,6 +340,87 @@ static void symbols_follow_a_rearranged_image(void **state)
 	}
 }
 
+// ---- written as ISF -------------------------------------------------------------------------
+static struct profile *written_and_read(const struct profile *profile)
+{
+	char *text = NULL;
+	size_t length = 0;
+	struct profile *again = NULL;
+	FILE *out = open_memstream(&text, &length);
+	assert_non_null(out);
+	assert_null(profile_write_isf(profile, out));
+	fclose(out);
+	ei_error *error = profile_parse(text, length, "written", &again);
+	if (error)
+		fail_msg("%s", ei_error_text(error));
+	free(text);
+	return again;
+}
+
+static void expect_same_members(
+	const struct profile *profile, const struct profile *again, const char *type)
+{
+	struct member member, other;
+	const char *name = NULL;
+	assert_int_equal(profile_type_size(again, type), profile_type_size(profile, type));
+	for (uint32_t i = 0; profile_member_at(profile, type, i, &name, &member); i++) {
+		if (!profile_member(again, type, name, &other))
+			fail_msg("'%s' lost '%s'", type, name);
+		assert_int_equal(other.offset, member.offset);
+		assert_int_equal(other.size, member.size);
+		assert_int_equal(other.kind, member.kind);
+		assert_int_equal(other.bit, member.bit);
+		assert_int_equal(other.width, member.width);
+		assert_int_equal(other.count, member.count);
+		assert_int_equal(other.element_size, member.element_size);
+		if (member.element_kind != MEMBER_ARRAY)
+			assert_string_equal(other.target, member.target);
+	}
+}
+
+static void written_symbol_file_says_the_same(void **state)
+{
+	(void)state;
+	static const char *const paths[] = { GOOD "modern64.pdb", GOOD "short32.pdb",
+		"tests/corpus/isf/good/kernel.json" };
+	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+		struct profile *profile = load(paths[i]);
+		struct profile *again = written_and_read(profile);
+		struct profile_info before = profile_info(profile), after = profile_info(again);
+		const char *name = NULL;
+		uint64_t rva = 0;
+		assert_string_equal(after.name, before.name);
+		assert_string_equal(after.version, before.version);
+		assert_int_equal(after.pointer_size, before.pointer_size);
+		assert_int_equal(after.type_count, before.type_count);
+		assert_int_equal(after.symbol_count, before.symbol_count);
+		for (uint32_t j = 0; (name = profile_type_at(profile, j)); j++)
+			expect_same_members(profile, again, name);
+		for (uint32_t j = 0; (name = profile_symbol_at(profile, j, &rva)); j++)
+			assert_int_equal(symbol_of(again, name), rva);
+		profile_unref(again);
+		profile_unref(profile);
+	}
+}
+
+static void full_disk_is_told(void **state)
+{
+	(void)state;
+	struct profile *profile = load(GOOD "modern64.pdb");
+	FILE *out = fopen("/dev/full", "w");
+	if (!out) {
+		profile_unref(profile);
+		print_message("skipped: no /dev/full\n");
+		skip();
+	}
+	ei_error *error = profile_write_isf(profile, out);
+	assert_non_null(error);
+	assert_int_equal(ei_error_code(error), EI_E_IO);
+	ei_error_drop(error);
+	fclose(out);
+	profile_unref(profile);
+}
+
 // ---- the store ------------------------------------------------------------------------------
 static void store_finds_databases_by_what_is_in_them(void **state)
 {
@@ -376,6 +457,8 @@ int main(void)
 		cmocka_unit_test(every_generation_of_records_says_the_same),
 		cmocka_unit_test(public_symbols_lose_their_decoration),
 		cmocka_unit_test(symbols_follow_a_rearranged_image),
+		cmocka_unit_test(written_symbol_file_says_the_same),
+		cmocka_unit_test(full_disk_is_told),
 		cmocka_unit_test(store_finds_databases_by_what_is_in_them),
 	};
 	return cmocka_run_group_tests_name("pdb", tests, NULL, NULL);

@@ -274,7 +274,7 @@ GOOD = {
     "moved64.pdb": kernel(Z, 8, moved=True),
     "no_symbols.pdb": kernel(Z, 8, symbols=b""),
     "no_types.pdb": kernel(Z, 8, types=[]),
-    "pages_4096.pdb": kernel(Z, 8, page=4096, scramble=False),
+    "pages_2048.pdb": kernel(Z, 8, page=2048, scramble=False),
 }
 
 
