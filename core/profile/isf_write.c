@@ -199,14 +199,14 @@ static void put_target(const struct writer *writer, uint32_t target)
 		put_named(writer, is_base(writer, target) ? "base" : "struct", name);
 }
 
+// A pointer of the other kind of process says what number it is.
 static void put_pointer(const struct writer *writer, uint32_t size, uint32_t target)
 {
-	if (size != writer->layout->pointer_size) {
-		// A pointer of the other kind of process is a number here.
-		put_named(writer, "base", size == 4 ? "unsigned long" : "unsigned long long");
-		return;
-	}
-	fputs("{\"kind\": \"pointer\", \"subtype\": ", writer->out);
+	fputs("{\"kind\": \"pointer\", ", writer->out);
+	if (size != writer->layout->pointer_size)
+		fprintf(writer->out, "\"base\": \"%s\", ",
+			size == 4 ? "unsigned long" : "unsigned long long");
+	fputs("\"subtype\": ", writer->out);
 	if (!strcmp(name_at(writer, target), "pointer"))
 		fputs("{\"kind\": \"pointer\", \"subtype\": {\"kind\": \"base\", \"name\": "
 		      "\"void\"}}",
