@@ -305,6 +305,17 @@ static void every_generation_of_records_says_the_same(void **state)
 	}
 }
 
+static void declarations_without_a_unique_name_find_the_last_definition(void **state)
+{
+	(void)state;
+	struct profile *profile = load(GOOD "unique64.pdb");
+	assert_int_equal(profile_type_size(profile, "_LATE"), 12);
+	assert_int_equal(member_of(profile, "_USER", "Late").size, 12);
+	assert_int_equal(member_of(profile, "_USER", "Late.Low").offset, 4);
+	assert_int_equal(profile_info(profile).type_count, 6);
+	profile_unref(profile);
+}
+
 static void public_symbols_lose_their_decoration(void **state)
 {
 	(void)state;
@@ -455,6 +466,7 @@ int main(void)
 		cmocka_unit_test(members_of_64_bit_agree_with_llvm),
 		cmocka_unit_test(members_of_32_bit_agree_with_llvm),
 		cmocka_unit_test(every_generation_of_records_says_the_same),
+		cmocka_unit_test(declarations_without_a_unique_name_find_the_last_definition),
 		cmocka_unit_test(public_symbols_lose_their_decoration),
 		cmocka_unit_test(symbols_follow_a_rearranged_image),
 		cmocka_unit_test(written_symbol_file_says_the_same),

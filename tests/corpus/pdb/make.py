@@ -265,6 +265,20 @@ def kernel(c, w, moved=False, page=512, scramble=True, machine=None, types=None,
     return msf(streams, page, scramble)
 
 
+def unique_types():
+    """A declaration without a unique name whose definition has one; and two definitions of one name."""
+    def named(name, unique, size, fields):
+        return record(Z.STRUCT, p("HHIII", 1, 0x200, fields, 0, 0) + number(size) + zero(name) + zero(unique))
+    return kernel_types(Z, 8) + [
+        Z.struct("_LATE", 0, 0, properties=0x80),                   # 1013
+        Z.fields(Z.member("Low", 0x22, 0)),
+        named("_LATE", ".?AU_LATE@1@@", 4, 0x1014),
+        named("_LATE", ".?AU_LATE@2@@", 12, 0x1014),
+        Z.fields(Z.member("Late", 0x1013, 4)),
+        Z.struct("_USER", 16, 0x1017),
+    ]
+
+
 Z = Zero()
 GOOD = {
     "modern64.pdb": kernel(Z, 8),
@@ -273,6 +287,7 @@ GOOD = {
     "short32.pdb": kernel(Short(), 4, moved=True, page=1024),
     "moved64.pdb": kernel(Z, 8, moved=True),
     "no_symbols.pdb": kernel(Z, 8, symbols=b""),
+    "unique64.pdb": kernel(Z, 8, types=unique_types()),
     "no_types.pdb": kernel(Z, 8, types=[]),
     "pages_2048.pdb": kernel(Z, 8, page=2048, scramble=False),
 }
