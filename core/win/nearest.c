@@ -87,6 +87,8 @@ static ei_error *candidates_list(
 // ---- trying them ----------------------------------------------------------------------------
 struct trial {
 	struct profile *profile; // owned; NULL: no candidate fits yet
+	struct profile *types;   // what it was made of; among those seen
+	char lender[64];         // whose types of the registry it has; "": its own
 	struct verdict verdict;
 	const char *doubt;
 };
@@ -98,24 +100,35 @@ static bool is_better(const struct trial *best, const struct verdict *verdict)
 	return verdict->passed > best->verdict.passed;
 }
 
-// `*tried` is set when the candidate was worth the self-tests.
+// The registry's types changed at other builds than the rest.
+static const char *const registry_types[] = { "_CMHIVE", "_HHIVE", "_HBASE_BLOCK", "_DUAL",
+	"_HMAP_DIRECTORY", "_HMAP_TABLE", "_HMAP_ENTRY", NULL };
+
+// With the registry's types of `lender`, which may be `types`. `*tried` is set when the candidate
+// was worth the self-tests.
 static ei_error *try_types(const struct nearest_wish *wish, const struct globals *globals,
-	struct profile *types, struct trial *best, bool *tried)
+	struct profile *types, struct profile *lender, struct trial *best, bool *tried)
 {
 	struct symbol_at symbols[GLOBALS_MAX];
 	const char *doubt = NULL;
 	struct verdict verdict;
 	EI_OWNED(profile) profile = NULL;
-	size_t count = globals_fit(wish, globals, types, symbols, &doubt);
+	size_t count = globals_fit(wish, globals, types, lender, symbols, &doubt);
 	*tried = count;
 	if (!count)
 		return NULL;
 	EI_TRY(profile_with_symbols(types, symbols, count, &profile));
+	if (lender != types && !profile_lend(profile, lender, registry_types))
+		return NULL;
 	EI_TRY(profile_verify(wish, profile, &verdict));
 	if (!verdict.usable || !is_better(best, &verdict))
 		return NULL;
 	profile_unref(best->profile);
-	*best = (struct trial){ EI_GIVE(profile), verdict, doubt };
+	*best = (struct trial){
+		.profile = EI_GIVE(profile), .types = types, .verdict = verdict, .doubt = doubt
+	};
+	if (lender != types)
+		snprintf(best->lender, sizeof best->lender, "%s", profile_info(lender).name);
 	return NULL;
 }
 
@@ -142,7 +155,7 @@ static ei_error *try_candidate(const struct nearest_wish *wish, const struct glo
 	EI_TRY(profile_builtin(index, &types));
 	if (seen_before(trials->seen, trials->seen_count, types))
 		return NULL;
-	ei_error *error = try_types(wish, globals, types, &trials->best, &tried);
+	ei_error *error = try_types(wish, globals, types, types, &trials->best, &tried);
 	trials->seen[trials->seen_count++] = EI_GIVE(types);
 	trials->tried += tried;
 	return error;
@@ -152,6 +165,22 @@ static bool is_settled(const struct trials *trials)
 {
 	return trials->tried >= VERIFIED_MAX ||
 	       (trials->best.profile && !trials->best.verdict.failed);
+}
+
+// All but the hives may be right: then another build may have the right types for those.
+static ei_error *try_lenders(const struct nearest_wish *wish, const struct globals *globals,
+	const struct candidate *candidates, size_t count, struct trial *best)
+{
+	for (size_t i = 0; i < count && best->profile && best->verdict.hives_failed; i++) {
+		EI_OWNED(profile) lender = NULL;
+		bool tried;
+		if (wish->cancelled && *wish->cancelled)
+			return ei_fail(EI_E_CANCELLED, "cancelled");
+		EI_TRY(profile_builtin(candidates[i].index, &lender));
+		if (!profile_same_types(lender, best->types))
+			EI_TRY(try_types(wish, globals, best->types, lender, best, &tried));
+	}
+	return NULL;
 }
 
 static ei_error *try_all(const struct nearest_wish *wish, struct trials *trials)
@@ -168,16 +197,19 @@ static ei_error *try_all(const struct nearest_wish *wish, struct trials *trials)
 			return ei_fail(EI_E_CANCELLED, "cancelled");
 		EI_TRY(try_candidate(wish, &globals, candidates[i].index, trials));
 	}
-	return NULL;
+	return try_lenders(wish, &globals, candidates, count, &trials->best);
 }
 
 // ---- the result -----------------------------------------------------------------------------
 static void describe(const struct nearest_wish *wish, const struct trial *best, struct nearest *out)
 {
+	ei_arena *arena = wish->session->arena;
 	const char *name = profile_info(best->profile).name;
+	if (best->lender[0])
+		name = ei_text(arena, "%s, hives as in %s", name, best->lender);
+	name = name ? name : "";
 	const struct verdict *verdict = &best->verdict;
 	uint32_t all = verdict->passed + verdict->failed;
-	ei_arena *arena = wish->session->arena;
 	snprintf(out->how, sizeof out->how, "nearest: %s, verified %u/%u%s%s", name,
 		verdict->passed, all, verdict->failed ? "; failed: " : "", verdict->failures);
 	if (verdict->failed)

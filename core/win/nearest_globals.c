@@ -194,13 +194,14 @@ struct fit {
 	bool has_base, has_hive;
 };
 
-static bool fit_init(const struct nearest_wish *wish, const struct profile *types, struct fit *fit)
+static bool fit_init(const struct nearest_wish *wish, const struct profile *types,
+	const struct profile *hive_types, struct fit *fit)
 {
 	*fit = (struct fit){ .wish = wish, .types = types };
 	fit->has_base = profile_member(types, "_KLDR_DATA_TABLE_ENTRY", "DllBase", &fit->base) ||
 			profile_member(types, "_LDR_DATA_TABLE_ENTRY", "DllBase", &fit->base);
-	fit->has_hive = profile_member(types, "_CMHIVE", "HiveList", &fit->hive) &&
-			profile_member(types, "_CMHIVE", "Hive.Signature", &fit->signature);
+	fit->has_hive = profile_member(hive_types, "_CMHIVE", "HiveList", &fit->hive) &&
+			profile_member(hive_types, "_CMHIVE", "Hive.Signature", &fit->signature);
 	return profile_member(types, "_EPROCESS", "ActiveProcessLinks", &fit->link) &&
 	       profile_member(types, "_EPROCESS", "UniqueProcessId", &fit->pid) &&
 	       profile_member(types, "_EPROCESS", "ImageFileName", &fit->name);
@@ -297,7 +298,8 @@ static void put(
 }
 
 size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
-	const struct profile *types, struct symbol_at symbols[GLOBALS_MAX], const char **doubt)
+	const struct profile *types, const struct profile *hive_types,
+	struct symbol_at symbols[GLOBALS_MAX], const char **doubt)
 {
 	uint64_t base = wish->session->identity.kernel_base;
 	struct choice process = { .name = "PsActiveProcessHead" };
@@ -305,7 +307,7 @@ size_t globals_fit(const struct nearest_wish *wish, const struct globals *global
 	struct fit fit;
 	size_t count = 0;
 	*doubt = NULL;
-	if (!fit_init(wish, types, &fit))
+	if (!fit_init(wish, types, hive_types, &fit))
 		return 0;
 	process.by_list = head_of(&fit, globals, is_process_head);
 	if (!process.by_list)

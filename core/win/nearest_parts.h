@@ -34,14 +34,17 @@ struct globals {
 EI_CHECKED ei_error *globals_find(
 	const struct nearest_wish *wish, ei_arena *arena, struct globals *out);
 
-// The symbols as they are found with the types of `types`; their number, 0 when the System process
-// is not found so. `doubt` is set to what the witnesses disagree on, or NULL.
+// The symbols as they are found with the types of `types`, and of `hive_types` for the registry;
+// their number, 0 when the System process is not found so. `doubt` is set to what the witnesses
+// disagree on, or NULL.
 size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
-	const struct profile *types, struct symbol_at symbols[GLOBALS_MAX], const char **doubt);
+	const struct profile *types, const struct profile *hive_types,
+	struct symbol_at symbols[GLOBALS_MAX], const char **doubt);
 
 // ---- self-tests -----------------------------------------------------------------------------
 struct verdict {
 	uint32_t passed, failed;
+	bool hives_failed;  // some of the failures are the registry's
 	char failures[256]; // names of the tests that failed, "a, b"
 	bool usable;        // System and the processes' page tables are where they should be
 };

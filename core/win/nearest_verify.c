@@ -31,6 +31,7 @@ enum {
 static const uint64_t time_second = 10000000;
 
 // clang-format off
+// Those of the registry stand last.
 enum test { SYSTEM, ROOTS, LINKS, PIDS, UNIQUE, PARENTS, NAMES, CREATED, EXITED, ENDED, THREADS,
 	THREAD_COUNT, HANDLES, SESSIONS, VADS, PEBS, SECTIONS, PEB_BASE, PARAMETERS, AUDIT_NAMES,
 	DLL_BASES, DLL_NAMES, KERNEL, MODULE_LINKS, MODULE_BASES, MODULE_NAMES, HIVES, HIVE_BLOCKS,
@@ -392,6 +393,7 @@ static void verdict_fill(const struct verification *v, struct verdict *out)
 			continue;
 		}
 		out->failed++;
+		out->hives_failed |= i >= HIVES;
 		int wrote = snprintf(out->failures + length, sizeof out->failures - length, "%s%s",
 			length ? ", " : "", test_names[i]);
 		length = MIN(length + (size_t)MAX(wrote, 0), sizeof out->failures - 1);
