@@ -78,6 +78,19 @@ static ei_error *type_check(const struct session *session, const ei_plugin *plug
 	return NULL;
 }
 
+static ei_error *symbol_check(
+	const struct session *session, const ei_plugin *plugin, const char *symbol)
+{
+	uint64_t rva;
+	if (profile_symbol(session->profile, symbol, &rva))
+		return NULL;
+	if (session->profile_is_nearest) // nothing is wrong with the profile: the image lacks it
+		return ei_fail(EI_E_UNKNOWN, "%s: %s was not found in '%s'", plugin->name, symbol,
+			image_path(session->image));
+	return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no symbol %s", plugin->name,
+		profile_info(session->profile).name, symbol);
+}
+
 ei_error *run_check(const struct session *session, const ei_plugin *plugin)
 {
 	EI_TRY(needs_check(session, plugin));
@@ -87,12 +100,8 @@ ei_error *run_check(const struct session *session, const ei_plugin *plugin)
 	EI_TRY(ei_arena_create(1 << 20, &arena));
 	for (unsigned i = 0; i < plugin->type_count; i++)
 		EI_TRY(type_check(session, plugin, plugin->types[i], arena));
-	uint64_t rva;
 	for (unsigned i = 0; i < plugin->symbol_count; i++)
-		if (!profile_symbol(session->profile, plugin->symbols[i], &rva))
-			return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no symbol %s",
-				plugin->name, profile_info(session->profile).name,
-				plugin->symbols[i]);
+		EI_TRY(symbol_check(session, plugin, plugin->symbols[i]));
 	return NULL;
 }
 

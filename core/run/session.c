@@ -111,6 +111,7 @@ static ei_error *profile_near(
 		return NULL;
 	}
 	session->profile = nearest.profile;
+	session->profile_is_nearest = true;
 	say_how(session, nearest.how, "");
 	if (nearest.note)
 		note_add(session, nearest.note);

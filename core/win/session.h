@@ -41,6 +41,7 @@ struct session {
 	struct image *image;
 	struct identity identity;
 	struct profile *profile; // NULL: none
+	bool profile_is_nearest; // another build's types; the symbols are what the image gave away
 	char profile_how[512];   // "exact, built-in", "exact, ISF PATH", "--profile", why none
 	ei_arena *arena;         // lives as long as the session
 	const struct attempt *attempts;

@@ -96,7 +96,7 @@ for format in raw crash crash-bitmap lime elf triage; do
 		truncate -s "$size" "$work/cut"
 		for plugin in info pslist hivelist; do
 			bounded -q -r text -f "$work/cut" $plugin
-			ended "$plugin at $size" 0 1 3 4
+			ended "$plugin at $size" 0 3 4
 		done
 		count=$((count + 1))
 	done
