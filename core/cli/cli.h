@@ -69,9 +69,44 @@ EI_CHECKED ei_error *file_sha256(
 // ---- commands -------------------------------------------------------------------------------
 enum exit_status command_plugin(const struct global *global, const struct plugin_set *plugins);
 enum exit_status command_plugins(const struct global *global, const struct plugin_set *plugins);
+enum exit_status command_profile(const struct global *global);
 
 // Opens what -f, -s, --profile, --dtb... ask for.
 EI_CHECKED ei_error *open_session(
 	const struct global *global, struct profile_store *store, struct session **out);
+
+// Whether the folders of -s and -o exist. A misspelt one is said: of symbols it would only make a
+// worse profile.
+EI_CHECKED ei_error *folders_check(const struct global *global);
+
+// The renderer that was asked for, on stdout.
+EI_CHECKED ei_error *sink_open(const struct global *global, struct row_sink **out);
+
+// ---- tables that no plugin makes --------------------------------------------------------------
+enum { LISTING_COLUMNS_MAX = 8 };
+
+struct listing {
+	struct row_sink *sink;
+	struct run_record record;
+	struct table table;
+	struct shown_column shown[LISTING_COLUMNS_MAX];
+	uint64_t rows, notes;
+	bool begun;
+};
+
+// `columns` live as long as the listing. listing_deinit() in any case.
+EI_CHECKED ei_error *listing_init(struct listing *listing, const struct global *global,
+	const char *name, const ei_column *columns, size_t count);
+EI_CHECKED ei_error *listing_row(struct listing *listing, const ei_val *cells);
+EI_CHECKED ei_error *listing_note(struct listing *listing, const char *text);
+EI_CHECKED ei_error *listing_end(struct listing *listing, const char *why); // NULL: complete
+void listing_deinit(struct listing *listing);
+
+// ---- the parts of `profile` -------------------------------------------------------------------
+// `incomplete`: some of it is missing, as the output says.
+EI_CHECKED ei_error *profile_list(const struct global *global, bool *incomplete);
+EI_CHECKED ei_error *profile_show(const struct global *global, const char *name, const char *what);
+EI_CHECKED ei_error *profile_need(
+	const struct global *global, char *const *images, size_t count, bool *incomplete);
 
 #endif

@@ -246,7 +246,10 @@ void global_help(FILE *out)
 	      "  eidetic -f IMAGE [options] PLUGIN [its options]   run a plugin on an image\n"
 	      "  eidetic plugins                                   list the plugins\n"
 	      "  eidetic PLUGIN --help                             columns and options of a "
-	      "plugin\n\n"
+	      "plugin\n"
+	      "  eidetic profile list|show|need ...                which builds are known, what is "
+	      "in a profile,\n"
+	      "                                                    which symbols images need\n\n"
 	      "start with: eidetic -f IMAGE info\n\noptions:\n",
 		out);
 	for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {

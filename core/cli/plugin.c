@@ -20,8 +20,7 @@ static ei_error *folder_check(const char *what, const char *path)
 	return NULL;
 }
 
-// A misspelt folder is said: of symbols it would only make a worse profile.
-static ei_error *folders_check(const struct global *global)
+ei_error *folders_check(const struct global *global)
 {
 	for (size_t i = 0; i < global->symbol_dirs.count; i++)
 		EI_TRY(folder_check("symbol", global->symbol_dirs.items[i]));
@@ -75,7 +74,7 @@ static ei_error *log_add(FILE *log, struct row_sink **sink)
 	return tee_create(EI_GIVE(*sink), logged, sink);
 }
 
-static ei_error *sink_open(const struct global *global, struct row_sink **out)
+ei_error *sink_open(const struct global *global, struct row_sink **out)
 {
 	bool terminal = isatty(STDOUT_FILENO);
 	struct out_wish wish = {

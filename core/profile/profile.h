@@ -101,6 +101,11 @@ EI_CHECKED ei_error *profile_find(const struct profile_store *store, const char 
 EI_CHECKED ei_error *profile_load_cached(
 	const struct profile_store *store, const char *path, struct profile **out);
 
+// The files below a store's folder that profile_find() can find there, in the order of their paths:
+// as many as it would look at. An error of `visit` ends it.
+typedef ei_error *profile_file_visit(void *context, const char *path);
+EI_CHECKED ei_error *profile_store_files(const char *dir, profile_file_visit *visit, void *context);
+
 // ---- other symbols --------------------------------------------------------------------------
 struct symbol_at {
 	const char *name;

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,50 +101,146 @@ static bool path_push(char path[PATH_MAX], const char *name)
 	return length > 0 && (size_t)length < PATH_MAX - used;
 }
 
-static bool scan_folder(
-	char path[PATH_MAX], const struct wanted *wanted, unsigned depth, unsigned *budget);
+// ---- below a folder --------------------------------------------------------------------------
+// Looks at what is in a folder and below it, in the order the file system has.
+struct walk {
+	bool (*visit)(struct walk *walk, const char *path, const char *name); // true ends it
+	unsigned budget; // names left to look at
+	char path[PATH_MAX];
+};
 
-// On success `path` is that of the file; otherwise it is as it was.
-static bool scan_entry(char path[PATH_MAX], const struct dirent *entry, const struct wanted *wanted,
-	unsigned depth, unsigned *budget)
+static bool walk_folder(struct walk *walk, unsigned depth);
+
+// When the walk ends here, its path is that of the file; otherwise it is as it was.
+static bool walk_entry(struct walk *walk, const struct dirent *entry, unsigned depth)
 {
 	struct stat status;
-	size_t used = strlen(path);
-	if (entry->d_name[0] == '.' || !path_push(path, entry->d_name)) {
-		path[used] = '\0';
+	size_t used = strlen(walk->path);
+	if (entry->d_name[0] == '.' || !path_push(walk->path, entry->d_name)) {
+		walk->path[used] = '\0';
 		return false;
 	}
-	if (is_wanted_name(entry->d_name, wanted) && is_file(path))
+	if (walk->visit(walk, walk->path, entry->d_name))
 		return true;
-	if (is_pdb_name(entry->d_name) && pdb_file_matches(path, wanted->guid, wanted->age))
+	if (depth < DEPTH_MAX && !lstat(walk->path, &status) && S_ISDIR(status.st_mode) &&
+		walk_folder(walk, depth + 1))
 		return true;
-	if (depth < DEPTH_MAX && !lstat(path, &status) && S_ISDIR(status.st_mode) &&
-		scan_folder(path, wanted, depth + 1, budget))
-		return true;
-	path[used] = '\0';
+	walk->path[used] = '\0';
 	return false;
 }
 
-static bool scan_folder(
-	char path[PATH_MAX], const struct wanted *wanted, unsigned depth, unsigned *budget)
+static bool walk_folder(struct walk *walk, unsigned depth)
 {
-	DIR *listing = opendir(path);
+	DIR *listing = opendir(walk->path);
 	if (!listing)
 		return false;
-	bool found = false;
-	for (const struct dirent *entry; !found && *budget && (entry = readdir(listing));) {
-		--*budget;
-		found = scan_entry(path, entry, wanted, depth, budget);
+	bool ended = false;
+	for (const struct dirent *entry; !ended && walk->budget && (entry = readdir(listing));) {
+		walk->budget--;
+		ended = walk_entry(walk, entry, depth);
 	}
 	closedir(listing);
-	return found;
+	return ended;
+}
+
+// True when a visit ended it.
+static bool walk_from(struct walk *walk, const char *dir)
+{
+	walk->budget = ENTRIES_MAX;
+	int length = snprintf(walk->path, sizeof walk->path, "%s", dir);
+	return length > 0 && length < PATH_MAX && walk_folder(walk, 0);
+}
+
+struct search {
+	struct walk walk;
+	const struct wanted *wanted;
+};
+
+static bool search_visit(struct walk *walk, const char *path, const char *name)
+{
+	const struct wanted *wanted = ((struct search *)walk)->wanted;
+	if (is_wanted_name(name, wanted) && is_file(path))
+		return true;
+	return is_pdb_name(name) && pdb_file_matches(path, wanted->guid, wanted->age);
 }
 
 static bool find_anywhere(const char *dir, const struct wanted *wanted, char path[PATH_MAX])
 {
-	unsigned budget = ENTRIES_MAX;
-	int length = snprintf(path, PATH_MAX, "%s", dir);
-	return length > 0 && length < PATH_MAX && scan_folder(path, wanted, 0, &budget);
+	struct search search = { .walk.visit = search_visit, .wanted = wanted };
+	if (!walk_from(&search.walk, dir))
+		return false;
+	memcpy(path, search.walk.path, PATH_MAX);
+	return true;
+}
+
+// ---- all of a folder --------------------------------------------------------------------------
+struct gather {
+	struct walk walk;
+	const char **paths; // on the heap, as are its strings
+	size_t count, room;
+	bool no_memory;
+};
+
+// What a search by GUID and age can find: GUID-AGE.EXTENSION, and databases of any name.
+static bool is_profile_name(const char *name)
+{
+	size_t digits = strspn(name, "0123456789abcdefABCDEF");
+	if (is_pdb_name(name))
+		return true;
+	if (digits != 32 || name[32] != '-')
+		return false;
+	name += 33;
+	size_t age = strspn(name, "0123456789");
+	for (size_t i = 0; age && i < ARRAY_LENGTH(extensions); i++)
+		if (!strcasecmp(name + age, extensions[i]))
+			return true;
+	return false;
+}
+
+static bool gather_grow(struct gather *gather)
+{
+	if (gather->count < gather->room)
+		return true;
+	size_t room = gather->room ? 2 * gather->room : 64;
+	const char **paths = realloc(gather->paths, room * sizeof *paths);
+	if (!paths)
+		return false;
+	gather->paths = paths;
+	gather->room = room;
+	return true;
+}
+
+static bool gather_visit(struct walk *walk, const char *path, const char *name)
+{
+	struct gather *gather = (struct gather *)walk;
+	if (!is_profile_name(name) || !is_file(path))
+		return false;
+	char *copy = gather_grow(gather) ? strdup(path) : NULL;
+	if (copy)
+		gather->paths[gather->count++] = copy;
+	gather->no_memory = !copy;
+	return !copy;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+ei_error *profile_store_files(const char *dir, profile_file_visit *visit, void *context)
+{
+	struct gather gather = { .walk.visit = gather_visit };
+	walk_from(&gather.walk, dir);
+	ei_error *error = gather.no_memory ? ei_fail(EI_E_NOMEM, "listing '%s'", dir) : NULL;
+	if (gather.count)
+		qsort(gather.paths, gather.count, sizeof *gather.paths, compare_paths);
+	for (size_t i = 0; i < gather.count; i++) {
+		if (!error)
+			error = visit(context, gather.paths[i]);
+		free((char *)gather.paths[i]);
+	}
+	free(gather.paths);
+	return error;
 }
 
 // ---- loading --------------------------------------------------------------------------------
