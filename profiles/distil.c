@@ -53,23 +53,15 @@ static void want_path(struct wanted *wanted, const char *type, const char *path)
 	json_object_set_new(child_of(wanted->types, type), path, json_true());
 }
 
-// Calls for each of the names in "newest|older".
+// Each of the paths in each of the types; "" is the type as a whole.
 static void want_each(struct wanted *wanted, const char *types, const char *paths)
 {
-	for (const char *type = types; *type;) {
-		size_t length = strcspn(type, "|");
-		char name[TYPE_NAME_MAX];
-		snprintf(name, sizeof name, "%.*s", (int)length, type);
-		for (const char *path = paths;;) {
-			size_t size = strcspn(path, "|");
-			char step[TYPE_NAME_MAX];
-			snprintf(step, sizeof step, "%.*s", (int)size, path);
-			want_path(wanted, name, step);
-			path += size;
-			if (!*path++)
-				break;
-		}
-		type += length + (type[length] == '|');
+	char type[TYPE_NAME_MAX], path[TYPE_NAME_MAX];
+	while (names_next(&types, type, sizeof type)) {
+		if (!*paths)
+			want_path(wanted, type, "");
+		for (const char *rest = paths; names_next(&rest, path, sizeof path);)
+			want_path(wanted, type, path);
 	}
 }
 

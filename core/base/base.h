@@ -69,6 +69,9 @@ size_t latin1_to_utf8(const uint8_t *latin1, size_t length_bytes, char *out);
 // Length of the valid UTF-8 sequence at `at` (1 to 4), 0 when it is not valid.
 size_t utf8_sequence(const uint8_t *at, size_t room);
 
+// Copies the next of the names in "newest|older" into `out`, cut to `room`; false after the last.
+bool names_next(const char **names, char *out, size_t room);
+
 // Copies into an arena, NUL-terminated; NULL when the arena is full.
 char *arena_text(ei_arena *arena, const char *bytes, size_t length);
 

@@ -167,3 +167,16 @@ size_t utf8_sequence(const uint8_t *at, size_t room)
 	}
 	return 0;
 }
+
+bool names_next(const char **names, char *out, size_t room)
+{
+	const char *start = *names;
+	if (!*start)
+		return false;
+	size_t length = strcspn(start, "|");
+	*names = start + length + (start[length] == '|');
+	length = MIN(length, room - 1);
+	memcpy(out, start, length);
+	out[length] = '\0';
+	return true;
+}

@@ -199,6 +199,14 @@ bool profile_has_type(const struct profile *profile, const char *type)
 	return find_type(profile, type);
 }
 
+bool profile_first_type(const struct profile *profile, const char *names, char *out, size_t room)
+{
+	while (names_next(&names, out, room))
+		if (find_type(profile, out))
+			return true;
+	return false;
+}
+
 uint32_t profile_type_size(const struct profile *profile, const char *type)
 {
 	const struct flat_type *found = find_type(profile, type);

@@ -121,6 +121,8 @@ EI_CHECKED ei_error *profile_with_symbols(
 struct profile_info profile_info(const struct profile *profile);
 
 bool profile_has_type(const struct profile *profile, const char *type);
+// The first of the names in "newest|older" that the profile has, into `out`; false: none of them.
+bool profile_first_type(const struct profile *profile, const char *names, char *out, size_t room);
 uint32_t profile_type_size(const struct profile *profile, const char *type); // 0: no such type
 
 // A member by path: "UniqueProcessId", "Pcb.DirectoryTableBase". False when any step is missing.

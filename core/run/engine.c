@@ -34,45 +34,27 @@ static ei_error *needs_check(const struct session *session, const ei_plugin *plu
 		plugin->name, session->profile_how);
 }
 
-static bool has_any_type(
-	const struct profile *profile, const char *names, const char **found, ei_arena *arena)
-{
-	while (*names) {
-		size_t length = strcspn(names, "|");
-		char *name = arena_text(arena, names, length);
-		if (name && profile_has_type(profile, name)) {
-			*found = name;
-			return true;
-		}
-		names += length + (names[length] == '|');
-	}
-	return false;
-}
-
-static bool has_any_member(
-	const struct profile *profile, const char *type, const char *paths, ei_arena *arena)
+static bool has_any_member(const struct profile *profile, const char *type, const char *paths)
 {
 	struct member member;
-	while (*paths) {
-		size_t length = strcspn(paths, "|");
-		char *path = arena_text(arena, paths, length);
-		if (path && profile_member(profile, type, path, &member))
+	char path[256];
+	while (names_next(&paths, path, sizeof path))
+		if (profile_member(profile, type, path, &member))
 			return true;
-		paths += length + (paths[length] == '|');
-	}
 	return false;
 }
 
-static ei_error *type_check(const struct session *session, const ei_plugin *plugin,
-	const ei_type_spec *spec, ei_arena *arena)
+static ei_error *type_check(
+	const struct session *session, const ei_plugin *plugin, const ei_type_spec *spec)
 {
-	const char *profile_name = profile_info(session->profile).name, *type;
-	if (!has_any_type(session->profile, spec->type, &type, arena))
+	const char *profile_name = profile_info(session->profile).name;
+	char type[128];
+	if (!profile_first_type(session->profile, spec->type, type, sizeof type))
 		return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no type %s", plugin->name,
 			profile_name, spec->type);
 	for (uint32_t i = 0; i < spec->field_count; i++)
 		if (spec->fields[i].need == EI_MUST &&
-			!has_any_member(session->profile, type, spec->fields[i].path, arena))
+			!has_any_member(session->profile, type, spec->fields[i].path))
 			return ei_fail(EI_E_REQUIREMENT, "%s: profile '%s' has no %s.%s",
 				plugin->name, profile_name, type, spec->fields[i].path);
 	return NULL;
@@ -96,10 +78,8 @@ ei_error *run_check(const struct session *session, const ei_plugin *plugin)
 	EI_TRY(needs_check(session, plugin));
 	if (!session->profile || plugin->needs != EI_NEEDS_WINDOWS)
 		return NULL;
-	EI_OWNED(ei_arena) arena = NULL;
-	EI_TRY(ei_arena_create(1 << 20, &arena));
 	for (unsigned i = 0; i < plugin->type_count; i++)
-		EI_TRY(type_check(session, plugin, plugin->types[i], arena));
+		EI_TRY(type_check(session, plugin, plugin->types[i]));
 	for (unsigned i = 0; i < plugin->symbol_count; i++)
 		EI_TRY(symbol_check(session, plugin, plugin->symbols[i]));
 	return NULL;

@@ -8,6 +8,7 @@ enum {
 	FAST_REF_BITS = 15,        // low bits of _EX_FAST_REF on 64 bits; 7 on 32
 	UNICODE_STRING_MAX = 0xfffe,
 	FIELD_SIZE_MAX = 0xffff,
+	TYPE_NAME_MAX = 128,
 };
 
 // FILETIME of 10000-01-01: nothing in a memory image can be later.
@@ -40,32 +41,6 @@ static const struct {
 	.fields = { [0 ... FIELDS_MAX - 1] = { .offset = -1 } },
 };
 
-// Copies the next of the names separated by '|' into `out`; false after the last.
-static bool next_name(const char **names, char *out, size_t room)
-{
-	const char *start = *names;
-	if (!*start)
-		return false;
-	size_t length = strcspn(start, "|");
-	*names = start + length + (start[length] == '|');
-	if (length >= room)
-		length = room - 1;
-	memcpy(out, start, length);
-	out[length] = '\0';
-	return true;
-}
-
-// The first of the type's names that the profile has. Points into `names`' own copy in the arena.
-static const char *type_name(ei_run *run, const char *names)
-{
-	const struct profile *profile = run->session->profile;
-	char name[128];
-	while (profile && next_name(&names, name, sizeof name))
-		if (profile_has_type(profile, name))
-			return ei_text(run->arena, "%s", name);
-	return NULL;
-}
-
 static uint32_t bytes_to_load(const ei_field_spec *spec, const struct member *member)
 {
 	switch (spec->kind) {
@@ -89,7 +64,7 @@ static ei_field field_resolve(
 	const char *paths = spec->path;
 	char path[256];
 	struct member member;
-	while (next_name(&paths, path, sizeof path)) {
+	while (names_next(&paths, path, sizeof path)) {
 		if (!profile_member(profile, type, path, &member))
 			continue;
 		uint32_t size = bytes_to_load(spec, &member);
@@ -132,7 +107,9 @@ const ei_layout *ei_resolve(ei_run *run, const ei_type_spec *spec)
 	if (!slot)
 		return &nothing.layout;
 	const struct profile *profile = run->session->profile;
-	const char *type = type_name(run, spec->type);
+	char name[TYPE_NAME_MAX];
+	bool found = profile && profile_first_type(profile, spec->type, name, sizeof name);
+	const char *type = found ? ei_text(run->arena, "%s", name) : NULL;
 	slot->older = run->layouts;
 	slot->spec = spec;
 	slot->layout = (ei_layout){
