@@ -1,9 +1,11 @@
 // The list of all field tables and symbols of this library: what a distilled profile keeps.
 // SPDX-License-Identifier: Apache-2.0
 #include "win/fields.h"
+#include "win/object_fields.h"
 #include "win/pool_fields.h"
 #include "win/vad_fields.h"
 
+#include <eidetic/objects.h>
 #include <eidetic/registry.h>
 
 const ei_type_spec *const win_type_specs[] = {
@@ -31,11 +33,20 @@ const ei_type_spec *const win_type_specs[] = {
 	&subsection_spec,
 	&control_area_spec,
 	&file_object_spec,
+	&name_info_spec,
+	&named_file_spec,
+	&key_body_spec,
+	&key_block_spec,
+	&key_name_spec,
+	&thread_id_spec,
+	&process_id_spec,
+	&handle_bits_spec,
 	NULL,
 };
 
 const char *const win_symbols[] = {
 	"CmpHiveListHead",
+	"HandleTableListHead",
 	"ObHeaderCookie",
 	"ObTypeIndexTable",
 	"PsActiveProcessHead",

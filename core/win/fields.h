@@ -34,11 +34,6 @@ EI_TYPE(parameters, "_RTL_USER_PROCESS_PARAMETERS", PARAMETERS_FIELDS);
 	F(SessionId, UINT, MAY)
 EI_TYPE(session_space, "_MM_SESSION_SPACE", SESSION_SPACE_FIELDS);
 
-// HandleCount left _HANDLE_TABLE with Windows 8 (9200).
-#define HANDLE_TABLE_FIELDS(F, ALT)                                                                \
-	F(HandleCount, UINT, MAY)
-EI_TYPE(handle_table, "_HANDLE_TABLE", HANDLE_TABLE_FIELDS);
-
 #define OBJECT_NAME_FIELDS(F, ALT)                                                                 \
 	F(Name, USTR, MAY)
 EI_TYPE(object_name, "_OBJECT_NAME_INFORMATION", OBJECT_NAME_FIELDS);

@@ -4,8 +4,8 @@
 
 #include "scan/pass.h"
 #include "scan/tags.h"
+#include "win/object_header.h"
 #include "win/page_map.h"
-#include "win/pool_fields.h"
 #include "win/shared.h"
 #include <eidetic/scan.h>
 
@@ -98,9 +98,7 @@ struct pool_state {
 	object_header object;
 	uint32_t unit;        // sizes are counted in this
 	uint32_t header_size; // of the pool header: a unit
-	uint64_t type_table;  // ObTypeIndexTable; 0: types cannot be checked
-	bool has_cookie;      // Windows 10 and later; it may be 0
-	uint8_t cookie;
+	struct object_types types;
 };
 
 // A block whose header is sound, and the bytes at its front.
@@ -160,24 +158,6 @@ static bool block_read(
 
 // ---- the object in the block ----------------------------------------------------------------
 
-// In the order of their bits in InfoMask, and of their distance from the object header.
-static const char *const optional_types[] = { "_OBJECT_HEADER_CREATOR_INFO",
-	"_OBJECT_HEADER_NAME_INFO", "_OBJECT_HEADER_HANDLE_INFO", "_OBJECT_HEADER_QUOTA_INFO",
-	"_OBJECT_HEADER_PROCESS_INFO", "_OBJECT_HEADER_AUDIT_INFO",
-	"_OBJECT_HEADER_EXTENDED_INFO" };
-
-static uint32_t optional_bytes(const ei_run *run, const struct pool_state *state, uint8_t mask)
-{
-	uint32_t bytes = 0;
-	for (size_t i = 0; i < ARRAY_LENGTH(optional_types); i++) {
-		if (!(mask >> i & 1))
-			continue;
-		uint32_t size = profile_type_size(run->session->profile, optional_types[i]);
-		bytes += size ? size : state->unit;
-	}
-	return bytes;
-}
-
 // True when an object header at `at` of the block accounts for all bytes in front of it; with
 // `loose`, for no more than there are (padding, headers of later builds).
 static bool header_fits(const ei_run *run, const struct pool_state *state,
@@ -187,28 +167,12 @@ static bool header_fits(const ei_run *run, const struct pool_state *state,
 	if (mask_at >= block->have)
 		return false;
 	uint32_t front = at - state->header_size;
-	uint32_t optional = optional_bytes(run, state, block->front[mask_at]);
+	uint32_t optional = object_optional_bytes(run, block->front[mask_at]);
 	return loose ? optional < front : optional == front;
 }
 
 // What an object header says of its object's type.
 enum type_says { TYPE_OTHER, TYPE_UNKNOWN, TYPE_WANTED };
-
-// Types are numbers; from Windows 10 on disguised with a cookie and the header's own address.
-// Before Windows 7 they are pointers. EI_NONE when it cannot be told.
-static ei_val type_address(ei_run *run, const struct pool_state *state, const object_header *header)
-{
-	ei_val index = ei_get(*header, TypeIndex);
-	bool is_physical = header->obj.space == &run->session->physical;
-	if (index.state == EI_NO_FIELD)
-		return ei_get(*header, Type);
-	if (!ei_has(index) || !state->type_table || (state->has_cookie && is_physical))
-		return ei_absent(EI_NONE);
-	uint64_t number = index.u;
-	if (state->has_cookie)
-		number ^= state->cookie ^ (header->obj.va >> 8 & 0xff);
-	return ei_read_ptr(run, NULL, state->type_table + (number & 0xff) * ei_pointer_size(run));
-}
 
 static enum type_says header_type(
 	ei_run *run, const struct pool_state *state, const ei_space *space, uint64_t at)
@@ -217,7 +181,7 @@ static enum type_says header_type(
 	const char *wanted = state->query.object_type;
 	object_header header = state->object;
 	header.obj = ei_open(run, space, at, &header.at->layout);
-	ei_val type = type_address(run, state, &header);
+	ei_val type = object_type_address(run, &state->types, &header);
 	if (!ei_has(type))
 		return TYPE_UNKNOWN;
 	// The first entries of the table are markers, and bytes that are no header may name them.
@@ -406,20 +370,6 @@ static bool hits_get(ei_run *run, struct pool_state *state)
 	return hits != NULL;
 }
 
-static void types_prepare(ei_run *run, struct pool_state *state)
-{
-	uint64_t cookie;
-	if (!ei_symbol(run, "ObTypeIndexTable", &state->type_table))
-		return;
-	state->has_cookie = ei_symbol(run, "ObHeaderCookie", &cookie);
-	if (!state->has_cookie)
-		return;
-	ei_val value = ei_read_u32(run, NULL, cookie);
-	if (!ei_has(value))
-		state->type_table = 0;
-	state->cookie = (uint8_t)ei_u64_or(value, 0);
-}
-
 ei_iter pool_objects(ei_run *run, const struct pool_query *query)
 {
 	struct pool_state *state = ei_alloc(run->scratch, sizeof *state);
@@ -430,7 +380,7 @@ ei_iter pool_objects(ei_run *run, const struct pool_query *query)
 	state->object = ei_handle(run, object_header);
 	state->unit = 2 * ei_pointer_size(run);
 	state->header_size = state->unit;
-	types_prepare(run, state);
+	state->types = object_types_read(run);
 	if (query->listed)
 		qsort(query->listed, query->listed_count, sizeof *query->listed, compare_nodes);
 	if (!hits_get(run, state))

@@ -19,6 +19,7 @@ EI_TYPE(pool_header, "_POOL_HEADER", POOL_HEADER_FIELDS);
 #define OBJECT_HEADER_FIELDS(F, ALT)                                                               \
 	F(PointerCount, INT,  MAY)                                                                 \
 	F(InfoMask,     UINT, MAY)                                                                 \
+	F(NameInfoOffset, UINT, MAY)                                                               \
 	F(TypeIndex,    UINT, MAY)                                                                 \
 	F(Type,         PTR,  MAY)                                                                 \
 	F(Body,         HERE, MAY)

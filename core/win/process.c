@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/process.h"
 #include "win/fields.h"
+#include <eidetic/objects.h>
 
 enum {
 	ENVIRONMENT_MAX = 1 << 20, // bytes; Windows allows 64 Ki units before Vista
