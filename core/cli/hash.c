@@ -2,115 +2,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
-#include <dlfcn.h>
+#include "base/digest.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { CHUNK = 1 << 20 };
 
-// libcrypto is loaded when it is wanted: linked, it would double the start-up of every run.
-#define TEXT_OF(macro) TEXT_OF_(macro)
-#define TEXT_OF_(text) #text
-static const char library_name[] = "libcrypto.so." TEXT_OF(OPENSSL_SHLIB_VERSION);
-
-struct hasher {
-	void *library;
-	__typeof__(EVP_MD_CTX_new) *create;
-	__typeof__(EVP_MD_CTX_free) *drop;
-	__typeof__(EVP_sha256) *sha256;
-	__typeof__(EVP_DigestInit_ex) *begin;
-	__typeof__(EVP_DigestUpdate) *update;
-	__typeof__(EVP_DigestFinal_ex) *end;
-	EVP_MD_CTX *context;
-	uint8_t *chunk;
-};
-
-static ei_error *hasher_init(struct hasher *hasher)
-{
-	*hasher = (struct hasher){ .library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL) };
-	if (!hasher->library)
-		return ei_fail(EI_E_REQUIREMENT, "--hash needs %s: %s", library_name, dlerror());
-	const struct {
-		const char *name;
-		void *at;
-	} functions[] = {
-		{ "EVP_MD_CTX_new", &hasher->create },
-		{ "EVP_MD_CTX_free", &hasher->drop },
-		{ "EVP_sha256", &hasher->sha256 },
-		{ "EVP_DigestInit_ex", &hasher->begin },
-		{ "EVP_DigestUpdate", &hasher->update },
-		{ "EVP_DigestFinal_ex", &hasher->end },
-	};
-	for (size_t i = 0; i < ARRAY_LENGTH(functions); i++) {
-		void *function = dlsym(hasher->library, functions[i].name);
-		if (!function)
-			return ei_fail(EI_E_REQUIREMENT, "--hash: %s has no %s", library_name,
-				functions[i].name);
-		memcpy(functions[i].at, &function, sizeof function);
-	}
-	hasher->context = hasher->create();
-	hasher->chunk = malloc(CHUNK);
-	if (!hasher->context || !hasher->chunk ||
-		!hasher->begin(hasher->context, hasher->sha256(), NULL))
-		return ei_fail(EI_E_NOMEM, "out of memory");
-	return NULL;
-}
-
-static void hasher_deinit(struct hasher *hasher)
-{
-	if (hasher->context)
-		hasher->drop(hasher->context);
-	free(hasher->chunk);
-	if (hasher->library)
-		dlclose(hasher->library);
-}
-
-static ei_error *hash_content(
-	struct hasher *hasher, int file, const char *path, struct progress *progress)
+static ei_error *hash_content(struct digest *digest, int file, const char *path,
+	struct progress *progress, uint8_t *chunk)
 {
 	struct stat status;
 	uint64_t total = fstat(file, &status) ? 0 : (uint64_t)status.st_size;
 	for (uint64_t done = 0;;) {
 		if (__atomic_load_n(cancelled, __ATOMIC_RELAXED))
 			return ei_fail(EI_E_CANCELLED, "cancelled while hashing '%s'", path);
-		ssize_t got = read(file, hasher->chunk, CHUNK);
+		ssize_t got = read(file, chunk, CHUNK);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return ei_fail(EI_E_IO, "cannot read '%s': %s", path, strerror(errno));
 		if (got == 0)
 			return NULL;
-		hasher->update(hasher->context, hasher->chunk, (size_t)got);
+		digest_add(digest, chunk, (size_t)got);
 		done += (uint64_t)got;
 		progress_draw(progress, done, total);
 	}
 }
 
-static ei_error *hash_file(int file, const char *path, struct progress *progress, uint8_t *out)
+static ei_error *hash_file(
+	int file, const char *path, struct progress *progress, struct digest_text *out)
 {
-	struct hasher hasher;
-	ei_error *error = hasher_init(&hasher);
-	if (!error)
-		error = hash_content(&hasher, file, path, progress);
-	if (!error && !hasher.end(hasher.context, out, NULL))
-		error = ei_fail(EI_E_NOMEM, "out of memory");
-	hasher_deinit(&hasher);
-	return error;
+	EI_OWNED(digest) digest = NULL;
+	EI_TRY_IN(digest_create(DIGEST_SHA256, &digest), "--hash");
+	uint8_t *chunk = malloc(CHUNK);
+	ei_error *error = chunk ? hash_content(digest, file, path, progress, chunk)
+				: ei_fail(EI_E_NOMEM, "out of memory");
+	free(chunk);
+	EI_TRY(error);
+	return digest_end(digest, out);
 }
 
 ei_error *file_sha256(const char *path, struct progress *progress, char out[SHA256_TEXT])
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
+	struct digest_text text;
 	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (file < 0)
 		return ei_fail(EI_E_IO, "cannot open '%s': %s", path, strerror(errno));
-	ei_error *error = hash_file(file, path, progress, digest);
+	ei_error *error = hash_file(file, path, progress, &text);
 	close(file);
 	EI_TRY(error);
-	for (size_t i = 0; i < SHA256_TEXT / 2; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	memcpy(out, text.sha256, SHA256_TEXT);
 	return NULL;
 }

@@ -131,6 +131,7 @@ static ei_error *output_prepare(const struct session *session, const struct run_
 	output->table.address_mask = wide ? (1ull << 48) - 1 : UINT64_MAX;
 	output->progress = wish->progress;
 	output->progress_context = wish->progress_context;
+	output->folder = wish->folder;
 	output->filters = ei_alloc(arena, wish->filter_count * sizeof *output->filters);
 	if (!output->filters)
 		return ei_fail(EI_E_NOMEM, "out of memory");

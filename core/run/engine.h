@@ -17,6 +17,7 @@ struct output {
 	uint32_t level[OUTPUT_DEPTH_MAX + 1]; // depth at which rows of a depth are shown
 	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *progress_context;
+	const char *folder; // for extracted files; NULL: the current one
 };
 
 // Chooses the columns that are shown. Into `arena`.

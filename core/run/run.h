@@ -40,6 +40,7 @@ struct run_wish {
 	const char *const *hidden; // prefixes of column names
 	size_t hidden_count;
 	bool compat;
+	const char *folder; // where extracted files go; NULL: the current one
 	// For the record; NULL is "".
 	const char *image_sha256, *command, *started;
 	const bool *cancelled;

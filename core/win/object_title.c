@@ -30,20 +30,14 @@ ei_val ei_file_path(ei_run *run, uint64_t object)
 
 // ---- keys -----------------------------------------------------------------------------------
 
-// Latin-1 as UTF-8.
 static ei_val latin1(ei_run *run, uint64_t va, size_t length)
 {
 	uint8_t *from = ei_alloc(run->scratch, length + 1);
-	char *to = ei_alloc(run->scratch, 2 * length + 1), *end = to;
+	char *to = ei_alloc(run->scratch, 2 * length + 1);
 	if (!from || !to || ei_read(run, NULL, va, from, length) < length)
 		return ei_absent(EI_UNREADABLE);
-	for (size_t i = 0; i < length; i++) {
-		if (from[i] >= 0x80)
-			*end++ = (char)(0xc0 | from[i] >> 6);
-		*end++ = (char)(from[i] >= 0x80 ? (from[i] & 0x3f) | 0x80 : from[i]);
-	}
 	ei_val text = ei_str(to);
-	text.length = (uint32_t)(end - to);
+	text.length = (uint32_t)latin1_to_utf8(from, length, to);
 	return text;
 }
 
