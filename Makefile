@@ -41,7 +41,7 @@ help:
 	@echo 'make golden    the rows that tests/golden keeps, anew: read the difference before you take it'
 	@echo 'make fuzz      a minute of libFuzzer for every parser (FUZZ_SECONDS=60)'
 	@echo 'make bench     throughput and latency against the budgets'
-	@echo 'make profiles  distil the built-in profiles again from symbol tables (ISF=DIR...)'
+	@echo 'make profiles  distil the built-in profiles again from their sources (PROFILE_DATA="DIR...")'
 	@echo 'make install   the command, library, headers, man page; PREFIX=/usr/local DESTDIR= (uninstall)'
 
 demo: all
@@ -103,16 +103,17 @@ QUIET_GEN = @echo "  gen   $@";
 endif
 
 # The profiles of this folder, anew from the symbol files they come from (profiles/README.md).
-PROFILE_DATA ?= ../shared/data
+PROFILE_DATA ?= ../shared/data ../shared/data/isf
 $(BUILD)/distil: $(call obj,profiles/distil.c) $(BUILD)/libeidetic.a
 	$(QUIET_LD)$(CC) $(OPT) -rdynamic $(LDFLAGS) $(call obj,profiles/distil.c) \
 	    -Wl,--whole-archive $(BUILD)/libeidetic.a -Wl,--no-whole-archive $(PKG_LIBS) -pthread -o $@
 
 .PHONY: profiles
 profiles: $(BUILD)/distil
-	rm -f profiles/*.json
-	$(BUILD)/distil --root $(PROFILE_DATA) --sources profiles/sources.tsv \
-	    --names profiles/names.txt -o profiles
+	rm -rf $(BUILD)/distilled && mkdir -p $(BUILD)/distilled
+	$(BUILD)/distil $(addprefix --root ,$(PROFILE_DATA)) --sources profiles/sources.tsv \
+	    --names profiles/names.txt -o $(BUILD)/distilled
+	rm -f profiles/*.json && mv $(BUILD)/distilled/*.json profiles/
 
 # ---- make install, uninstall ----------------------------------------------------------------
 HEADERS  := $(wildcard core/include/eidetic/*.h)

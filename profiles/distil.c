@@ -1,9 +1,10 @@
 // Distils symbol files into the profiles of this folder:
 //
-//     distil --root DIR --sources FILE --names FILE -o DIR
+//     distil --root DIR [--root DIR...] --sources FILE --names FILE -o DIR
 //
-// keeps, of each source, the types and symbols that the field tables and --names list. Builds whose
-// layout comes out the same share one layout file; builds.json says what each build is.
+// keeps, of each source, the types and symbols that the field tables and --names list. A source is
+// looked for below each root in turn. Builds whose layout comes out the same share one layout file;
+// builds-NUMBER.json says what each build of a build number is.
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/isf.h"
 #include "win/fields.h"
@@ -12,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 // Weak, because a set of objects without plugins can be distilled for, too.
 extern const ei_plugin *const builtin_plugins[] __attribute__((weak));
@@ -542,17 +544,10 @@ static ei_error *write_layout(struct source *source, const char *name, json_t *l
 	return error;
 }
 
-static void put_build(struct text *out, const struct source *source, const char *name,
-	const char *version, const char *layout)
+// ---- builds ---------------------------------------------------------------------------------
+static void put_symbols(struct text *out, const struct source *source)
 {
-	json_t *metadata = json_object_get(source->root, "metadata");
-	json_t *pdb = json_object_get(json_object_get(metadata, "windows"), "pdb");
 	json_t *symbols = json_object_get(source->root, "symbols");
-	text_addf(out,
-		"%s\n  {\"name\":\"%s\",\"version\":\"%s\",\"layout\":\"%s\",\n"
-		"   \"pdb\":\"%s\",\"guid\":\"%s\",\"age\":%lld,\n   \"symbols\":{",
-		out->length > 16 ? "," : "", name, version, layout, text_of(pdb, "database"),
-		text_of(pdb, "GUID"), json_integer_value(json_object_get(pdb, "age")));
 	size_t count = 0, written = 0;
 	const char **keys = sorted_keys(source->wanted->symbols, &count);
 	for (size_t i = 0; i < count; i++) {
@@ -561,16 +556,88 @@ static void put_build(struct text *out, const struct source *source, const char 
 			text_addf(out, "%s\n    \"%s\":%lld", written++ ? "," : "", keys[i],
 				json_integer_value(json_object_get(symbol, "address")));
 	}
-	text_addf(out, "%s}}", written ? "\n   " : "");
+	text_addf(out, "%s", written ? "\n   " : "");
 	free(keys);
 }
 
+// The third number of a version: builds that share it have one index.
+static void build_number(const char *version, char number[16])
+{
+	unsigned value = 0;
+	sscanf(version, "%*u.%*u.%u", &value);
+	snprintf(number, 16, "%u", value);
+}
+
+static void add_build(json_t *indexes, const struct source *source, const char *name,
+	const char *version, const char *layout)
+{
+	json_t *metadata = json_object_get(source->root, "metadata");
+	json_t *pdb = json_object_get(json_object_get(metadata, "windows"), "pdb");
+	struct text text;
+	char number[16];
+	text_init(&text, ISF_MAX);
+	text_addf(&text,
+		"\n  {\"name\":\"%s\",\"version\":\"%s\",\"layout\":\"%s\",\n"
+		"   \"pdb\":\"%s\",\"guid\":\"%s\",\"age\":%lld,\n   \"symbols\":{",
+		name, version, layout, text_of(pdb, "database"), text_of(pdb, "GUID"),
+		json_integer_value(json_object_get(pdb, "age")));
+	put_symbols(&text, source);
+	text_addf(&text, "}}");
+	build_number(version, number);
+	if (!json_object_get(indexes, number))
+		json_object_set_new(indexes, number, json_array());
+	json_array_append_new(json_object_get(indexes, number), json_string(text.data));
+	text_deinit(&text);
+}
+
+static ei_error *write_index(const char *folder, const char *number, json_t *builds)
+{
+	char file[64];
+	struct text text;
+	json_t *build;
+	size_t i;
+	snprintf(file, sizeof file, "builds-%s.json", number);
+	text_init(&text, ISF_MAX);
+	text_addf(&text, "{\n \"builds\": [");
+	json_array_foreach(builds, i, build)
+	{
+		text_addf(&text, "%s", i ? "," : "");
+		text_add(&text, json_string_value(build), json_string_length(build));
+	}
+	text_addf(&text, "\n ]\n}\n");
+	ei_error *error = write_file(folder, file, &text);
+	text_deinit(&text);
+	return error;
+}
+
+static ei_error *write_indexes(const char *folder, json_t *indexes)
+{
+	const char *number;
+	json_t *builds;
+	json_object_foreach(indexes, number, builds) EI_TRY(write_index(folder, number, builds));
+	return NULL;
+}
+
+// ---- all of it ------------------------------------------------------------------------------
+enum { ROOT_MAX = 16 };
+
 struct job {
-	const char *root, *sources, *names, *folder;
+	const char *roots[ROOT_MAX + 1]; // NULL after the last
+	const char *sources, *names, *folder;
 };
 
+static ei_error *find_source(const struct job *job, const char *file, char path[PATH_MAX])
+{
+	for (const char *const *root = job->roots; *root; root++) {
+		snprintf(path, PATH_MAX, "%s/%s", *root, file);
+		if (!access(path, R_OK))
+			return NULL;
+	}
+	return ei_fail(EI_E_IO, "no '%s' below any of the data folders", file);
+}
+
 static ei_error *distil_one(const struct job *job, const struct wanted *wanted, char *line,
-	json_t *layouts, struct text *index)
+	json_t *layouts, json_t *indexes)
 {
 	char name[128], version[128], file[512], path[PATH_MAX], layout[TYPE_NAME_MAX];
 	line[strcspn(line, "#")] = '\0';
@@ -578,8 +645,8 @@ static ei_error *distil_one(const struct job *job, const struct wanted *wanted, 
 		return NULL;
 	if (!strcmp(version, "-"))
 		version[0] = '\0';
-	snprintf(path, sizeof path, "%s/%s", job->root, file);
 	struct source source;
+	EI_TRY(find_source(job, file, path));
 	EI_TRY(source_open(&source, wanted, path));
 	keep_wanted(&source);
 	json_t *done = json_object();
@@ -589,7 +656,7 @@ static ei_error *distil_one(const struct job *job, const struct wanted *wanted, 
 	rename_all(&source);
 	ei_error *error = write_layout(&source, name, layouts, job->folder, layout);
 	if (!error)
-		put_build(index, &source, name, version, layout);
+		add_build(indexes, &source, name, version, layout);
 	source_close(&source);
 	return error;
 }
@@ -597,21 +664,17 @@ static ei_error *distil_one(const struct job *job, const struct wanted *wanted, 
 static ei_error *distil_all(const struct job *job, const struct wanted *wanted)
 {
 	char line[1024];
-	json_t *layouts = json_array();
-	struct text index;
 	FILE *sources = fopen(job->sources, "r");
 	if (!sources)
 		return ei_fail(EI_E_IO, "cannot open '%s'", job->sources);
-	text_init(&index, ISF_MAX);
-	text_addf(&index, "{\n \"builds\": [");
+	json_t *layouts = json_array(), *indexes = json_object();
 	ei_error *error = NULL;
 	while (!error && fgets(line, sizeof line, sources))
-		error = distil_one(job, wanted, line, layouts, &index);
+		error = distil_one(job, wanted, line, layouts, indexes);
 	fclose(sources);
-	text_addf(&index, "\n ]\n}\n");
 	if (!error)
-		error = write_file(job->folder, "builds.json", &index);
-	text_deinit(&index);
+		error = write_indexes(job->folder, indexes);
+	json_decref(indexes);
 	json_decref(layouts);
 	return error;
 }
@@ -629,19 +692,28 @@ static ei_error *distil(const struct job *job)
 	return error;
 }
 
-int main(int argc, char **argv)
+static bool read_options(int argc, char **argv, struct job *job)
 {
-	struct job job = { NULL, NULL, NULL, NULL };
 	struct {
 		const char *option, **value;
-	} options[] = { { "--root", &job.root }, { "--sources", &job.sources },
-		{ "--names", &job.names }, { "-o", &job.folder } };
-	for (int i = 1; i + 1 < argc; i += 2)
+	} options[] = { { "--sources", &job->sources }, { "--names", &job->names },
+		{ "-o", &job->folder } };
+	size_t roots = 0;
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--root") && roots < ROOT_MAX)
+			job->roots[roots++] = argv[i + 1];
 		for (size_t j = 0; j < ARRAY_LENGTH(options); j++)
 			if (!strcmp(argv[i], options[j].option))
 				*options[j].value = argv[i + 1];
-	if (!job.root || !job.sources || !job.names || !job.folder) {
-		fprintf(stderr, "usage: distil --root DIR --sources FILE --names FILE -o DIR\n");
+	}
+	return roots && job->sources && job->names && job->folder;
+}
+
+int main(int argc, char **argv)
+{
+	struct job job = { .folder = NULL };
+	if (!read_options(argc, argv, &job)) {
+		fprintf(stderr, "usage: distil --root DIR... --sources FILE --names FILE -o DIR\n");
 		return 2;
 	}
 	EI_OWNED(ei_error) error = distil(&job);

@@ -10,7 +10,7 @@
 
 enum { INHERIT_MAX = 64 }; // layouts that build on each other
 
-#define INDEX_NAME "builds.json"
+#define INDEX_PREFIX "builds-"
 
 static const char assembly[] = "// Made by profiles/pack.c.\n"
 			       "	.section .rodata\n"
@@ -116,17 +116,25 @@ static ei_error *add_build(struct flat_builder *builder, json_t *build, char **p
 	return NULL;
 }
 
-static ei_error *add_builds(
-	struct flat_builder *builder, const char *index, char **paths, int count)
+// Takes the builds of one index file, appending them to `builds`.
+static ei_error *load_index(const char *path, json_t *builds)
 {
 	json_error_t place;
-	json_t *root = json_load_file(index, 0, &place);
-	json_t *builds = json_object_get(root, "builds");
+	json_t *root = json_load_file(path, 0, &place);
+	if (!root)
+		return ei_fail(
+			EI_E_FORMAT, "cannot read '%s': line %d: %s", path, place.line, place.text);
+	json_array_extend(builds, json_object_get(root, "builds"));
+	json_decref(root);
+	return NULL;
+}
+
+static ei_error *add_builds(struct flat_builder *builder, json_t *builds, char **paths, int count)
+{
 	size_t length = json_array_size(builds);
 	json_t **sorted = calloc(length + 1, sizeof *sorted);
-	if (!root || !sorted)
-		return ei_fail(EI_E_FORMAT, "cannot read '%s': line %d: %s", index, place.line,
-			place.text);
+	if (!sorted)
+		return ei_fail(EI_E_NOMEM, "sorting %zu builds", length);
 	for (size_t i = 0; i < length; i++)
 		sorted[i] = json_array_get(builds, i);
 	qsort(sorted, length, sizeof(json_t *), build_order);
@@ -134,7 +142,6 @@ static ei_error *add_builds(
 	for (size_t i = 0; i < length && !error; i++)
 		error = add_build(builder, sorted[i], paths, count);
 	free(sorted);
-	json_decref(root);
 	return error;
 }
 
@@ -164,26 +171,34 @@ static ei_error *write_assembly(const char *folder)
 	return error;
 }
 
+// Indexes go into `builds`; `paths` is left with the layouts, whose number is returned in `count`.
+static ei_error *split_indexes(char **paths, int *count, json_t *builds)
+{
+	int layouts = 0;
+	for (int i = 0; i < *count; i++) {
+		if (strncmp(base_name(paths[i]), INDEX_PREFIX, strlen(INDEX_PREFIX)) != 0)
+			paths[layouts++] = paths[i];
+		else
+			EI_TRY(load_index(paths[i], builds));
+	}
+	*count = layouts;
+	return NULL;
+}
+
 static ei_error *pack(const char *folder, char **paths, int count)
 {
 	EI_OWNED(flat_builder) builder = NULL;
 	BYTES_OWNED block = { 0 };
 	struct flat checked;
-	const char *index = NULL;
-	int layouts = 0;
-	for (int i = 0; i < count; i++) {
-		if (!strcmp(base_name(paths[i]), INDEX_NAME))
-			index = paths[i];
-		else
-			paths[layouts++] = paths[i];
-	}
+	json_t *builds = json_array();
+	EI_TRY(split_indexes(paths, &count, builds));
 	EI_TRY(flat_builder_create(&builder));
-	for (int i = 0; i < layouts; i++)
+	for (int i = 0; i < count; i++)
 		EI_TRY(add_layout(builder, paths[i]));
-	if (index)
-		EI_TRY(add_builds(builder, index, paths, layouts));
+	EI_TRY(add_builds(builder, builds, paths, count));
 	EI_TRY(flat_builder_finish(builder, (void **)&block.data, &block.size));
 	EI_TRY(flat_open(block.data, block.size, &checked));
+	json_decref(builds);
 	EI_TRY(write_file(folder, "profiles.bin", block.data, block.size));
 	return write_assembly(folder);
 }

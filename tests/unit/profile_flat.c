@@ -226,9 +226,9 @@ static void name_without_revision_means_the_latest_with_symbols(void **state)
 	static const struct {
 		const char *name, *is;
 	} cases[] = {
-		{ "win10-19041-x64", "win10-19041.2965-x64" },
+		{ "win10-19041-x64", "win10-19041.3570-x64" },
 		{ "win10-19041.1237-x64", "win10-19041.1237-x64" },
-		{ "win11-22000-x64", "win11-22000.2360-x64" },
+		{ "win11-22000-x64", "win11-22000.2538-x64" },
 		{ "win10-19041-x86", "win10-19041-x86" },
 		{ "win7-sp1-x86", "win7-sp1-x86" },
 		{ "win7-sp1.24000-x86", "win7-sp1.24000-x86" },
