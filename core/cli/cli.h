@@ -4,7 +4,7 @@
 #define CLI_CLI_H
 
 #include "out/out.h"
-#include "run/run.h"
+#include "run/engine.h"
 
 enum exit_status {
 	EXIT_COMPLETE = 0,
@@ -83,14 +83,12 @@ EI_CHECKED ei_error *folders_check(const struct global *global);
 EI_CHECKED ei_error *sink_open(const struct global *global, struct row_sink **out);
 
 // ---- tables that no plugin makes --------------------------------------------------------------
-enum { LISTING_COLUMNS_MAX = 8 };
-
+// Obeys --renderer, --limit, --filters and --hide-columns, as plugins' tables do.
 struct listing {
-	struct row_sink *sink;
+	struct output output;
 	struct run_record record;
-	struct table table;
-	struct shown_column shown[LISTING_COLUMNS_MAX];
-	uint64_t rows, notes;
+	ei_arena *arena;
+	uint64_t rows, notes, limit;
 	bool begun;
 };
 
@@ -102,11 +100,22 @@ EI_CHECKED ei_error *listing_note(struct listing *listing, const char *text);
 EI_CHECKED ei_error *listing_end(struct listing *listing, const char *why); // NULL: complete
 void listing_deinit(struct listing *listing);
 
+// Further rows would not be shown: --limit is reached.
+bool listing_is_full(const struct listing *listing);
+
 // ---- the parts of `profile` -------------------------------------------------------------------
-// `incomplete`: some of it is missing, as the output says.
-EI_CHECKED ei_error *profile_list(const struct global *global, bool *incomplete);
+// `status` is what the command ends with unless there is an error; it is complete before.
+EI_CHECKED ei_error *profile_list(const struct global *global, enum exit_status *status);
 EI_CHECKED ei_error *profile_show(const struct global *global, const char *name, const char *what);
 EI_CHECKED ei_error *profile_need(
-	const struct global *global, char *const *images, size_t count, bool *incomplete);
+	const struct global *global, char *const *images, size_t count, enum exit_status *status);
+// What a profile is for, as a listing of variables and values.
+enum { SUMMARY_COLUMNS = 2 };
+extern const ei_column profile_summary_columns[SUMMARY_COLUMNS];
+EI_CHECKED ei_error *profile_summary(struct listing *listing, const struct profile *profile);
+
+EI_CHECKED ei_error *profile_build(const struct global *global, const char *pdb);
+EI_CHECKED ei_error *profile_check(
+	const struct global *global, const char *image, enum exit_status *status);
 
 #endif

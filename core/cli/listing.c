@@ -2,10 +2,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
+enum { LISTING_ARENA_MAX = 1 << 20 };
+
+// Column choices and filters are those of plugins, so a listing passes for one.
+static ei_error *columns_choose(struct listing *listing, const struct global *global,
+	const char *name, const ei_column *columns, size_t count)
+{
+	const ei_plugin plugin = {
+		.name = name,
+		.columns = columns,
+		.column_count = (unsigned)count,
+	};
+	const struct run_wish wish = {
+		.plugin = &plugin,
+		.hidden = global->hidden.items,
+		.hidden_count = global->hidden.count,
+	};
+	return output_columns(listing->arena, &wish, &listing->output);
+}
+
+static ei_error *filters_parse(struct listing *listing, const struct global *global)
+{
+	struct output *output = &listing->output;
+	output->filters =
+		ei_alloc(listing->arena, (global->filters.count + 1) * sizeof *output->filters);
+	if (!output->filters)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < global->filters.count; i++) {
+		EI_TRY(row_filter_parse(listing->arena, &output->table, global->filters.items[i],
+			&output->filters[i]));
+		output->filter_count++;
+	}
+	return NULL;
+}
+
 ei_error *listing_init(struct listing *listing, const struct global *global, const char *name,
 	const ei_column *columns, size_t count)
 {
 	*listing = (struct listing){
+		.limit = global->limit,
 		.record = { .version = EI_VERSION,
 			.plugin = name,
 			.image = "",
@@ -16,40 +51,51 @@ ei_error *listing_init(struct listing *listing, const struct global *global, con
 			.command = global->line,
 			.started = "" },
 	};
-	for (size_t i = 0; i < MIN(count, (size_t)LISTING_COLUMNS_MAX); i++)
-		listing->shown[listing->table.count++] =
-			(struct shown_column){ &columns[i], columns[i].name, (unsigned)i };
-	listing->table.record = &listing->record;
-	listing->table.columns = listing->shown;
-	listing->table.address_mask = UINT64_MAX;
-	return sink_open(global, &listing->sink);
+	EI_TRY(ei_arena_create(LISTING_ARENA_MAX, &listing->arena));
+	EI_TRY(columns_choose(listing, global, name, columns, count));
+	listing->output.table.record = &listing->record;
+	listing->output.table.address_mask = UINT64_MAX;
+	EI_TRY(filters_parse(listing, global));
+	return sink_open(global, &listing->output.sink);
 }
 
 // Not before there is something to show: what fails before that leaves no header on stdout.
 static ei_error *begin(struct listing *listing)
 {
+	struct row_sink *sink = listing->output.sink;
 	if (listing->begun)
 		return NULL;
 	listing->begun = true;
-	return listing->sink->begin(listing->sink, &listing->table);
+	return sink->begin(sink, &listing->output.table);
+}
+
+bool listing_is_full(const struct listing *listing)
+{
+	return listing->limit && listing->rows >= listing->limit;
 }
 
 ei_error *listing_row(struct listing *listing, const ei_val *cells)
 {
+	struct output *output = &listing->output;
 	EI_TRY(begin(listing));
+	if (listing_is_full(listing) ||
+		!row_filters_pass(output->filters, output->filter_count, &output->table, cells))
+		return NULL;
 	listing->rows++;
-	return listing->sink->row(listing->sink, 0, cells);
+	return output->sink->row(output->sink, 0, cells);
 }
 
 ei_error *listing_note(struct listing *listing, const char *text)
 {
 	EI_TRY(begin(listing));
 	listing->notes++;
-	return listing->sink->note(listing->sink, text);
+	return listing->output.sink->note(listing->output.sink, text);
 }
 
 ei_error *listing_end(struct listing *listing, const char *why)
 {
+	if (!why && listing_is_full(listing))
+		why = "limit";
 	struct trailer trailer = {
 		.rows = listing->rows,
 		.notes = listing->notes,
@@ -57,12 +103,16 @@ ei_error *listing_end(struct listing *listing, const char *why)
 		.why = why ? why : "",
 	};
 	EI_TRY(begin(listing));
-	return listing->sink->end(listing->sink, &trailer);
+	return listing->output.sink->end(listing->output.sink, &trailer);
 }
 
 void listing_deinit(struct listing *listing)
 {
-	if (listing->sink)
-		row_sink_drop(listing->sink);
-	listing->sink = NULL;
+	struct output *output = &listing->output;
+	for (size_t i = 0; i < output->filter_count; i++)
+		row_filter_deinit(&output->filters[i]);
+	if (output->sink)
+		row_sink_drop(output->sink);
+	ei_arena_drop(listing->arena);
+	*listing = (struct listing){ 0 };
 }

@@ -58,7 +58,7 @@ static ei_error *list_row(struct listing *listing, const struct profile *profile
 
 static ei_error *list_builtins(struct listing *listing)
 {
-	for (size_t i = 0; i < profile_builtin_count(); i++) {
+	for (size_t i = 0; i < profile_builtin_count() && !listing_is_full(listing); i++) {
 		EI_OWNED(profile) profile = NULL;
 		EI_TRY(profile_builtin(i, &profile));
 		EI_TRY(list_row(listing, profile));
@@ -71,6 +71,8 @@ static ei_error *list_file(void *context, const char *path)
 {
 	struct list_work *work = context;
 	EI_OWNED(profile) profile = NULL;
+	if (listing_is_full(&work->listing))
+		return NULL;
 	if (*cancelled)
 		return ei_fail(EI_E_CANCELLED, "cancelled");
 	EI_OWNED(ei_error) error = profile_load_cached(&work->store, path, &profile);
@@ -80,7 +82,8 @@ static ei_error *list_file(void *context, const char *path)
 	return listing_note(&work->listing, ei_error_text(error));
 }
 
-static ei_error *list_all(const struct global *global, struct list_work *work, bool *incomplete)
+static ei_error *list_all(
+	const struct global *global, struct list_work *work, enum exit_status *status)
 {
 	EI_TRY(listing_init(&work->listing, global, "profile list", list_columns, LIST_COLUMNS));
 	EI_TRY(list_builtins(&work->listing));
@@ -89,7 +92,8 @@ static ei_error *list_all(const struct global *global, struct list_work *work, b
 		error = profile_store_files(global->symbol_dirs.items[i], list_file, work);
 	if (error && ei_error_code(error) != EI_E_CANCELLED)
 		return error;
-	*incomplete = error || work->unreadable;
+	if (error || work->unreadable)
+		*status = EXIT_INCOMPLETE;
 	ei_error *end = listing_end(&work->listing, error              ? "cancelled"
 						    : work->unreadable ? "some files cannot be read"
 								       : NULL);
@@ -97,10 +101,10 @@ static ei_error *list_all(const struct global *global, struct list_work *work, b
 	return end;
 }
 
-ei_error *profile_list(const struct global *global, bool *incomplete)
+ei_error *profile_list(const struct global *global, enum exit_status *status)
 {
 	struct list_work work = { .store.dirs = global->symbol_dirs.items };
-	ei_error *error = list_all(global, &work, incomplete);
+	ei_error *error = list_all(global, &work, status);
 	listing_deinit(&work.listing);
 	return error;
 }
@@ -123,7 +127,9 @@ static const ei_column need_columns[NEED_COLUMNS] = {
 // What an image needs. Strings of the identity are the image's.
 struct need {
 	struct identity identity;
-	bool known; // which database the kernel wants
+	bool opened;
+	bool recognised; // as an image of Windows
+	bool known;      // which database the kernel wants
 	bool exact;
 	char path[192];
 	char from[REASON_MAX];
@@ -197,8 +203,11 @@ static ei_error *need_of(const struct global *global, const char *path, struct n
 {
 	EI_OWNED(image) image = NULL;
 	EI_TRY(image_open(path, global->format, &image));
+	need->opened = true;
+	need->recognised = image_crash_header(image) != NULL;
 	EI_TRY(need_identify(global, image, need));
 	const struct identity *found = &need->identity;
+	need->recognised |= found->found || found->arm64;
 	if (found->arm64)
 		need_reason(need, image, "an ARM64 system, which is not read");
 	else if (!image_bytes(image))
@@ -228,48 +237,80 @@ static ei_error *need_row(struct listing *listing, const char *image, const stru
 			 });
 }
 
+struct need_work {
+	const struct global *global;
+	struct listing listing;
+	size_t images, opened, recognised, exact;
+};
+
 // One line whatever the image is; only wrong use and Ctrl-C end the listing.
-static ei_error *need_image(
-	const struct global *global, struct listing *listing, const char *image, bool *lacking)
+static ei_error *need_image(struct need_work *work, const char *image)
 {
 	struct need need = { 0 };
-	ei_error *error = need_of(global, image, &need);
+	if (*cancelled)
+		return ei_fail(EI_E_CANCELLED, "cancelled");
+	ei_error *error = need_of(work->global, image, &need);
 	if (error && (ei_error_code(error) == EI_E_USAGE || ei_error_code(error) == EI_E_CANCELLED))
 		return error;
+	// What is there but is no image has been opened, in vain.
+	need.opened |= error && ei_error_code(error) != EI_E_IO;
 	if (error)
 		snprintf(need.from, sizeof need.from, "%s", ei_error_text(error));
 	ei_error_drop(error);
-	*lacking |= !need.exact;
-	return need_row(listing, image, &need);
+	work->images++;
+	work->opened += need.opened;
+	work->recognised += need.recognised;
+	work->exact += need.exact;
+	return need_row(&work->listing, image, &need);
 }
 
-static ei_error *need_all(const struct global *global, struct listing *listing, char *const *images,
-	size_t count, bool *incomplete)
+static ei_error *need_all(struct need_work *work, char *const *images, size_t count)
 {
+	const struct global *global = work->global;
+	struct listing *listing = &work->listing;
 	EI_TRY(listing_init(listing, global, "profile need", need_columns, NEED_COLUMNS));
-	ei_error *error = NULL;
 	if (global->file)
-		error = need_image(global, listing, global->file, incomplete);
-	for (size_t i = 0; !error && i < count; i++)
-		error = *cancelled ? ei_fail(EI_E_CANCELLED, "cancelled")
-				   : need_image(global, listing, images[i], incomplete);
-	if (error && ei_error_code(error) != EI_E_CANCELLED)
+		EI_TRY(need_image(work, global->file));
+	for (size_t i = 0; i < count && !listing_is_full(listing); i++)
+		EI_TRY(need_image(work, images[i]));
+	return NULL;
+}
+
+// What the lines come to. Where nothing could be opened a message says so, as for one image.
+static ei_error *need_status(const struct need_work *work, enum exit_status *status)
+{
+	if (work->exact == work->images)
+		return NULL;
+	*status = work->recognised ? EXIT_INCOMPLETE : EXIT_NOT_WINDOWS;
+	if (work->opened)
+		return NULL;
+	return ei_fail(EI_E_IO, "profile need: none of the images could be opened");
+}
+
+static ei_error *need_run(
+	struct need_work *work, char *const *images, size_t count, enum exit_status *status)
+{
+	ei_error *error = need_all(work, images, count);
+	if (!error) {
+		EI_TRY(listing_end(&work->listing, NULL));
+		return need_status(work, status);
+	}
+	if (ei_error_code(error) != EI_E_CANCELLED)
 		return error;
-	*incomplete |= error != NULL;
-	ei_error *end = listing_end(listing, error ? "cancelled" : NULL);
 	ei_error_drop(error);
-	return end;
+	*status = EXIT_INCOMPLETE;
+	return listing_end(&work->listing, "cancelled");
 }
 
 ei_error *profile_need(
-	const struct global *global, char *const *images, size_t count, bool *incomplete)
+	const struct global *global, char *const *images, size_t count, enum exit_status *status)
 {
 	if (!count && !global->file)
 		return ei_fail(
 			EI_E_USAGE, "profile need: no image was named: profile need IMAGE...");
-	struct listing listing = { 0 };
-	ei_error *error = need_all(global, &listing, images, count, incomplete);
-	listing_deinit(&listing);
+	struct need_work work = { .global = global };
+	ei_error *error = need_run(&work, images, count, status);
+	listing_deinit(&work.listing);
 	return error;
 }
 
@@ -282,12 +323,21 @@ static const char *const help =
 	"members:\n"
 	"                                             _EPROCESS, _EPROCESS.Pcb\n"
 	"  eidetic [-s DIR] profile show NAME SYMBOL  address, relative to the kernel's base\n"
-	"  eidetic [-s DIR] profile need IMAGE...     the symbol file that each kernel wants\n\n"
+	"  eidetic [-s DIR] profile need IMAGE...     the symbol file that each kernel wants\n"
+	"  eidetic profile build FILE.pdb -o OUT      a symbol file (.json, .json.xz, .json.gz) "
+	"of\n"
+	"                                             all types and symbols; OUT may be a folder,\n"
+	"                                             as -s takes it\n"
+	"  eidetic profile check IMAGE                every self-test of the profile on an image;\n"
+	"                                             --profile NAME: of that one\n\n"
 	"NAME is a name of the list, a GUID-AGE of it, or a file (.json, .json.xz, .json.gz, "
 	".pdb).\n"
 	"A symbol server has a file at its URL followed by the path that 'need' shows.\n\n"
-	"exit status: 0 complete, and all images have an exact profile; 1 nothing could be done;\n"
-	"2 wrong use; 4 some file cannot be read, or some image has no exact profile\n";
+	"exit status: 0 complete, all images have an exact profile, all tests passed; 1 nothing "
+	"could\n"
+	"be done; 2 wrong use; 3 no image was recognised as one of Windows; 4 some file cannot be "
+	"read,\n"
+	"some image has no exact profile, some test failed\n";
 
 // Words that the command was given; options are global ones, so what is left of them is a slip.
 static ei_error *words_check(const struct global *global, size_t *count)
@@ -310,38 +360,84 @@ static ei_error *words_check(const struct global *global, size_t *count)
 	return NULL;
 }
 
+static ei_error *run_list(
+	const struct global *global, char *const *words, size_t count, enum exit_status *status)
+{
+	if (count)
+		return ei_fail(EI_E_USAGE, "profile list: there is no argument '%s'", words[0]);
+	return profile_list(global, status);
+}
+
+static ei_error *run_show(
+	const struct global *global, char *const *words, size_t count, enum exit_status *status)
+{
+	(void)status;
+	if (!count || count > 2)
+		return ei_fail(EI_E_USAGE,
+			"profile show: want one profile, and at most one of its types or symbols: "
+			"profile show NAME [TYPE|SYMBOL]");
+	return profile_show(global, words[0], count == 2 ? words[1] : NULL);
+}
+
+static ei_error *run_build(
+	const struct global *global, char *const *words, size_t count, enum exit_status *status)
+{
+	(void)status;
+	if (count != 1 || !global->output_dir)
+		return ei_fail(EI_E_USAGE, "profile build: want one program database and where to: "
+					   "profile build FILE.pdb -o OUT.json.xz");
+	return profile_build(global, words[0]);
+}
+
+static ei_error *run_check_image(
+	const struct global *global, char *const *words, size_t count, enum exit_status *status)
+{
+	if (count + (global->file != NULL) != 1)
+		return ei_fail(EI_E_USAGE, "profile check: want one image: profile check IMAGE");
+	return profile_check(global, count ? words[0] : global->file, status);
+}
+
+static const struct {
+	const char *name;
+	ei_error *(*run)(const struct global *global, char *const *words, size_t count,
+		enum exit_status *status);
+} parts[] = {
+	{ "list", run_list },
+	{ "show", run_show },
+	{ "need", profile_need },
+	{ "build", run_build },
+	{ "check", run_check_image },
+};
+
 static ei_error *wrong_word(const char *word)
 {
-	static const char *const names[] = { "list", "show", "need" };
+	const char *names[ARRAY_LENGTH(parts)];
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+		names[i] = parts[i].name;
 	const char *nearest = nearest_name(word, names, ARRAY_LENGTH(names));
 	if (nearest)
 		return ei_fail(
 			EI_E_USAGE, "profile: there is no '%s'; is '%s' meant?", word, nearest);
-	return ei_fail(EI_E_USAGE, "profile: there is no '%s': want list, show or need", word);
+	return ei_fail(EI_E_USAGE,
+		"profile: there is no '%s': want list, show, need, build or check", word);
 }
 
-static ei_error *dispatch(const struct global *global, bool *incomplete)
+static ei_error *dispatch(const struct global *global, enum exit_status *status)
 {
 	size_t count = 0;
 	EI_TRY(words_check(global, &count));
-	EI_TRY(folders_check(global));
 	char *const *words = global->rest;
 	if (!count)
-		return ei_fail(EI_E_USAGE,
-			"profile: want list, show or need; see 'eidetic profile --help'");
-	if (!strcmp(words[0], "need"))
-		return profile_need(global, words + 1, count - 1, incomplete);
-	if (!strcmp(words[0], "list") && count == 1)
-		return profile_list(global, incomplete);
-	if (!strcmp(words[0], "list"))
-		return ei_fail(EI_E_USAGE, "profile list: there is no argument '%s'", words[1]);
-	if (strcmp(words[0], "show") != 0)
-		return wrong_word(words[0]);
-	if (count < 2 || count > 3)
-		return ei_fail(EI_E_USAGE,
-			"profile show: want one profile, and at most one of its types or symbols: "
-			"profile show NAME [TYPE|SYMBOL]");
-	return profile_show(global, words[1], count == 3 ? words[2] : NULL);
+		return ei_fail(EI_E_USAGE, "profile: want list, show, need, build or check; see "
+					   "'eidetic profile --help'");
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+		if (strcmp(words[0], parts[i].name) != 0)
+			continue;
+		if (parts[i].run != run_build) // whose -o is a file
+			EI_TRY(folders_check(global));
+		return parts[i].run(global, words + 1, count - 1, status);
+	}
+	return wrong_word(words[0]);
 }
 
 enum exit_status command_profile(const struct global *global)
@@ -350,13 +446,13 @@ enum exit_status command_profile(const struct global *global)
 		fputs(help, stdout);
 		return printed();
 	}
-	bool incomplete = false;
-	ei_error *error = dispatch(global, &incomplete);
+	enum exit_status status = EXIT_COMPLETE;
+	ei_error *error = dispatch(global, &status);
 	// The reader of a pipe has gone: it knows.
 	if (error && ei_error_code(error) == EI_E_CANCELLED) {
 		ei_error_drop(error);
 		return EXIT_INCOMPLETE;
 	}
-	enum exit_status status = error ? report(error) : printed();
-	return status == EXIT_COMPLETE && incomplete ? EXIT_INCOMPLETE : status;
+	enum exit_status ended = error ? report(error) : printed();
+	return ended == EXIT_COMPLETE ? status : ended;
 }

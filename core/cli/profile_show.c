@@ -66,7 +66,7 @@ static ei_error *open_profile(const struct global *global, const char *name, str
 }
 
 // ---- the whole ------------------------------------------------------------------------------
-static const ei_column summary_columns[] = {
+const ei_column profile_summary_columns[SUMMARY_COLUMNS] = {
 	{ "variable", EI_STR, "what" },
 	{ "value", EI_STR, "its value" },
 };
@@ -78,7 +78,7 @@ static ei_error *summary_row(struct listing *listing, const char *variable, cons
 	return listing_row(listing, (ei_val[]){ ei_str(variable), ei_str(value) });
 }
 
-static ei_error *show_summary(struct listing *listing, const struct profile *profile)
+ei_error *profile_summary(struct listing *listing, const struct profile *profile)
 {
 	struct profile_info info = profile_info(profile);
 	char guid_age[48] = "", path[192] = "", types[16], symbols[40] = "none: a layout only";
@@ -338,11 +338,11 @@ static ei_error *show_rows(struct listing *listing, const struct global *global,
 	uint64_t rva;
 	bool type = what && profile_has_type(profile, what);
 	bool symbol = what && !type && profile_symbol(profile, what, &rva);
-	const ei_column *columns = !what ? summary_columns : symbol ? symbol_columns : type_columns;
+	const ei_column *columns = !what ? profile_summary_columns : symbol ? symbol_columns : type_columns;
 	size_t count = !what || symbol ? 2 : TYPE_COLUMNS;
 	EI_TRY(listing_init(listing, global, "profile show", columns, count));
 	if (!what)
-		EI_TRY(show_summary(listing, profile));
+		EI_TRY(profile_summary(listing, profile));
 	else if (symbol)
 		EI_TRY(show_symbol(listing, what, rva));
 	else if (type)

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/pdb.h"
 
+#include "profile/profile.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <strings.h>
@@ -180,4 +182,43 @@ ei_error *pdb_read(
 		error = read_streams(builder, &msf, path);
 	msf_deinit(&msf);
 	return error;
+}
+
+// ---- files that are none --------------------------------------------------------------------
+static const struct {
+	const char *start, *what;
+} others[] = {
+	{ "Microsoft C/C++ program database 2", "it is a program database of a kind that kernels "
+						"before Windows XP have (2.00)" },
+	{ "MSCF", "it is a cabinet: unpack it first" },
+	{ "BSJB", "it is a portable program database, of .NET" },
+	{ "MZ", "it is a program, not its program database" },
+	{ "<", "it is a web page: the download failed" },
+	{ "{", "it is a symbol file already" },
+	{ "\xfd"
+	  "7zXZ",
+		"it is packed: unpack it first" },
+	{ "\x1f\x8b", "it is packed: unpack it first" },
+	{ "PK", "it is packed: unpack it first" },
+};
+
+static const char *what_else(const struct bytes *file)
+{
+	if (!file->size)
+		return "it is empty";
+	for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+		size_t length = strlen(others[i].start);
+		if (file->size >= length && !memcmp(file->data, others[i].start, length))
+			return others[i].what;
+	}
+	return "it is not a program database (MSF 7.00)";
+}
+
+ei_error *profile_load_pdb(const char *path, struct profile **out)
+{
+	BYTES_OWNED file = { 0 };
+	EI_TRY(file_read(path, ISF_MAX, &file));
+	if (!msf_is_signature(file.data, file.size))
+		return ei_fail(EI_E_FORMAT, "reading '%s': %s", path, what_else(&file));
+	return profile_parse(file.data, file.size, path, out);
 }

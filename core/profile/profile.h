@@ -58,13 +58,20 @@ struct member {
 // 256 MiB. Not cached; see profile_find().
 EI_CHECKED ei_error *profile_load(const char *path, struct profile **out);
 
-// The same from bytes in memory; `name` is used in messages and as the origin.
+// A program database only. EI_E_FORMAT for everything else, and the text says what it is instead.
+EI_CHECKED ei_error *profile_load_pdb(const char *path, struct profile **out);
+
+// profile_load() from bytes in memory; `name` is used in messages and as the origin.
 EI_CHECKED ei_error *profile_parse(
 	const void *file, size_t size_bytes, const char *name, struct profile **out);
 
 // Writes a profile as an ISF file (JSON, format 6.2.0) that Volatility 3 reads: all its types and
 // symbols. Arrays of arrays come out as arrays of bytes, whatever they hold. EI_E_IO.
 EI_CHECKED ei_error *profile_write_isf(const struct profile *profile, FILE *out);
+
+// The same into a new file whose name ends in .json, .json.xz or .json.gz. There is a whole file
+// afterwards, or none. EI_E_USAGE for other names; EI_E_IO, also when there is one already.
+EI_CHECKED ei_error *profile_write_isf_file(const struct profile *profile, const char *path);
 
 struct profile *profile_ref(struct profile *profile);
 void profile_unref(struct profile *profile); // NULL is allowed

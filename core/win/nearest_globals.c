@@ -328,3 +328,51 @@ size_t globals_fit(const struct nearest_wish *wish, const struct globals *global
 	put(symbols, &count, "CmpHiveListHead", head_of(&fit, globals, is_hive_list), base);
 	return count;
 }
+
+// ---- every witness --------------------------------------------------------------------------
+struct witnesses {
+	struct global_witness *out;
+	size_t count;
+};
+
+static void say(struct witnesses *all, const char *global, const char *witness, uint64_t va)
+{
+	if (va && all->count < GLOBAL_WITNESSES_MAX)
+		all->out[all->count++] = (struct global_witness){ global, witness, va };
+}
+
+static void witnesses_of_lists(
+	const struct fit *fit, const struct globals *globals, struct witnesses *all)
+{
+	say(all, "PsActiveProcessHead", "its list", head_of(fit, globals, is_process_head));
+	say(all, "PsActiveProcessHead", "what System points back to",
+		head_before_system(fit, globals));
+	say(all, "PsLoadedModuleList", "its list", head_of(fit, globals, is_module_list));
+	say(all, "CmpHiveListHead", "its list", head_of(fit, globals, is_hive_list));
+}
+
+ei_error *globals_witnessed(const struct nearest_wish *wish, const struct profile *types,
+	struct global_witness out[GLOBAL_WITNESSES_MAX], size_t *count)
+{
+	struct witnesses all = { .out = out };
+	struct globals globals;
+	struct fit fit;
+	EI_OWNED(ei_arena) arena = NULL;
+	EI_TRY(ei_arena_create(HEADS_MAX * sizeof(struct ring_head) * 4, &arena));
+	EI_TRY(globals_find(wish, arena, &globals));
+	for (size_t i = 0; i < globals.exported_count; i++)
+		say(&all, globals.exported[i].name,
+			strcmp(globals.exported[i].name, "KdDebuggerDataBlock") ? "export table"
+										: "its signature",
+			wish->session->identity.kernel_base + globals.exported[i].rva);
+	for (size_t i = 0; i < GLOBAL_LEADS; i++) {
+		const struct global_lead *lead = &globals.leads[i];
+		say(&all, "PsActiveProcessHead", lead->witness, lead->process_head);
+		if (i) // the export table has said it
+			say(&all, "PsLoadedModuleList", lead->witness, lead->module_list);
+	}
+	if (fit_init(wish, types, types, &fit))
+		witnesses_of_lists(&fit, &globals, &all);
+	*count = all.count;
+	return NULL;
+}

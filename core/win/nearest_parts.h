@@ -41,6 +41,17 @@ size_t globals_fit(const struct nearest_wish *wish, const struct globals *global
 	const struct profile *types, const struct profile *hive_types,
 	struct symbol_at symbols[GLOBALS_MAX], const char **doubt);
 
+// What one witness says of where a global is.
+struct global_witness {
+	const char *global, *witness;
+	uint64_t va;
+};
+enum { GLOBAL_WITNESSES_MAX = 64 };
+
+// All that witnesses say, in any order, with `types` for those that need them.
+EI_CHECKED ei_error *globals_witnessed(const struct nearest_wish *wish, const struct profile *types,
+	struct global_witness out[GLOBAL_WITNESSES_MAX], size_t *count);
+
 // ---- self-tests -----------------------------------------------------------------------------
 struct verdict {
 	uint32_t passed, failed;
@@ -52,5 +63,17 @@ struct verdict {
 // Reads the image with `profile` and counts what holds.
 EI_CHECKED ei_error *profile_verify(
 	const struct nearest_wish *wish, struct profile *profile, struct verdict *out);
+
+// One self-test: of how many objects it holds, and of how many not. Both 0: none could be asked.
+struct test_tally {
+	const char *name;
+	uint32_t good, bad;
+	bool failed;
+};
+enum { TEST_TALLIES_MAX = 64 };
+
+// profile_verify(), test by test.
+EI_CHECKED ei_error *profile_tally(const struct nearest_wish *wish, struct profile *profile,
+	struct test_tally out[TEST_TALLIES_MAX], size_t *count);
 
 #endif

@@ -411,8 +411,9 @@ static void verification_init(struct verification *v)
 	v->now = ei_has(now) ? now.u : 0;
 }
 
-ei_error *profile_verify(
-	const struct nearest_wish *wish, struct profile *profile, struct verdict *out)
+// What is counted outlives the run it was counted with.
+static ei_error *tests_run(
+	const struct nearest_wish *wish, struct profile *profile, struct verification *v)
 {
 	EI_OWNED(ei_arena) scratch = NULL;
 	EI_OWNED(ei_arena) layouts = NULL;
@@ -425,16 +426,34 @@ ei_error *profile_verify(
 		.scratch = scratch,
 		.arena = layouts,
 		.cancelled = wish->cancelled };
-	struct verification *v = ei_alloc(layouts, sizeof *v);
-	if (!v)
-		return ei_fail(EI_E_NOMEM, "out of memory");
 	*v = (struct verification){ .run = &run };
 	verification_init(v);
 	test_processes(v);
 	test_modules(v);
 	test_hives(v);
-	if (run.stopped)
-		return ei_fail(EI_E_CANCELLED, "cancelled");
-	verdict_fill(v, out);
+	v->run = NULL;
+	return run.stopped ? ei_fail(EI_E_CANCELLED, "cancelled") : NULL;
+}
+
+ei_error *profile_verify(
+	const struct nearest_wish *wish, struct profile *profile, struct verdict *out)
+{
+	struct verification v;
+	EI_TRY(tests_run(wish, profile, &v));
+	verdict_fill(&v, out);
+	return NULL;
+}
+
+_Static_assert((int)TESTS <= (int)TEST_TALLIES_MAX, "every test has its tally");
+
+ei_error *profile_tally(const struct nearest_wish *wish, struct profile *profile,
+	struct test_tally out[TEST_TALLIES_MAX], size_t *count_out)
+{
+	struct verification v;
+	EI_TRY(tests_run(wish, profile, &v));
+	for (size_t i = 0; i < TESTS; i++)
+		out[i] = (struct test_tally){ test_names[i], v.tallies[i].good, v.tallies[i].bad,
+			!holds(v.tallies[i]) };
+	*count_out = TESTS;
 	return NULL;
 }
