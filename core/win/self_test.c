@@ -146,11 +146,10 @@ static struct self_test global_missing(const char *name)
 	};
 }
 
-static ei_error *globals_test(
-	const struct nearest_wish *wish, ei_arena *arena, struct self_test *tests, size_t *count)
+static ei_error *globals_test(const struct nearest_wish *wish, const struct profile *profile,
+	ei_arena *arena, struct self_test *tests, size_t *count)
 {
-	const struct session *session = wish->session;
-	uint64_t base = session->identity.kernel_base;
+	uint64_t base = wish->session->identity.kernel_base;
 	struct global_witness said[GLOBAL_WITNESSES_MAX];
 	size_t said_count = 0;
 	EI_TRY(globals_witnessed(wish, profile, said, &said_count));
