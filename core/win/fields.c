@@ -29,6 +29,7 @@ const ei_type_spec *const win_type_specs[] = {
 	&module_check_spec,
 	&process_vads_spec,
 	&vad_node_spec,
+	&vad_tree_spec,
 	&vad_long_spec,
 	&subsection_spec,
 	&control_area_spec,

@@ -23,6 +23,16 @@ EI_TYPE(process_vads, "_EPROCESS", PROCESS_VADS_FIELDS);
 	ALT(is_private, "u.VadFlags.PrivateMemory",                    UINT, MAY)
 EI_TYPE(vad_node, "_MMVAD_SHORT", VAD_NODE_FIELDS);
 
+// What is shown of a node and not needed to walk: members moved from the node into its core, flags
+// from one word to another.
+#define VAD_TREE_FIELDS(F, ALT)                                                                    \
+	ALT(parent,     "VadNode.ParentValue|VadNode.u1.Parent|u1.Parent|Parent", PTR, MAY)        \
+	ALT(protection, "u.VadFlags.Protection",                                  UINT, MAY)       \
+	ALT(is_private, "u1.VadFlags1.PrivateMemory|u.VadFlags.PrivateMemory",    UINT, MAY)       \
+	ALT(commit,     "u1.VadFlags1.CommitCharge|u.VadFlags.CommitCharge",      UINT, MAY)       \
+	ALT(type,       "u.VadFlags.VadType",                                     UINT, MAY)
+EI_TYPE(vad_tree, "_MMVAD_SHORT", VAD_TREE_FIELDS);
+
 // What only the longer node has: XP points to the control area itself.
 #define VAD_LONG_FIELDS(F, ALT)                                                                    \
 	F(Subsection,  PTR, MAY)                                                                   \
