@@ -110,6 +110,28 @@ uint64_t file_object(struct forge *f, const char *path)
 	return file.va;
 }
 
+uint64_t file_open(struct forge *f, const char *path)
+{
+	uint64_t va = named_find(f, "File", path);
+	return va ? va : file_object(f, path);
+}
+
+// The volume that files are on; the first of its driver's devices.
+void file_create_volume(struct forge *f)
+{
+	static const struct object_request request = {
+		.object_type = "Device",
+		.type = "_DEVICE_OBJECT",
+		.tag = "Devi",
+		.kind = POOL_NONPAGED,
+	};
+	struct object device = named_create(f, &request, "\\Device\\HarddiskVolume2");
+	forge_put(f, device, "Type", 3);
+	forge_put(f, device, "Size", forge_size(f, "_DEVICE_OBJECT", 0));
+	forge_put(f, device, "DeviceType", 7);
+	f->device = device.va;
+}
+
 void file_make_section(struct forge *f, struct image_file *file)
 {
 	if (file->subsection)

@@ -71,14 +71,38 @@ struct region_node {
 	uint32_t commit;
 };
 
+struct thread {
+	struct object object; // _ETHREAD
+	uint64_t tid;
+	struct thread *next;
+};
+
+// One entry of a handle table that is being put together.
+struct handle_entry {
+	uint32_t index; // the handle is four times this
+	uint32_t access, attributes;
+	uint64_t target; // what the entry points at: an object header, in the table of ids a body
+};
+
+struct handle_list {
+	struct handle_entry *entries; // by index
+	size_t count;
+};
+
 struct process {
 	struct space space;
 	struct object object; // _EPROCESS
 	char *name;
 	uint64_t pid, ppid;
 	uint64_t created, exited;
+	int64_t session; // -1: none
+	uint64_t peb;   // 0: no user half
+	uint64_t image; // where its program is mapped
 	bool wow64;
 	bool unlinked;
+	bool keeps_handles; // though it has exited
+	struct thread *threads;
+	struct handle_list handles;
 	struct region_node *regions;
 	size_t region_count;
 	struct process *next;
@@ -144,8 +168,11 @@ struct forge {
 	struct process *processes;
 	struct process *registry;
 	uint64_t sessions[8];
-	uint64_t device;        // the volume's device object
-	uint64_t named_objects; // directory of mutexes and events
+	uint64_t device;              // the volume's device object
+	struct named_object *named;   // everything with a place in the namespace
+	struct key_block *key_blocks; // control blocks of open keys
+	struct handle_list ids;       // processes and threads
+	uint8_t id_used[1 << 14];     // a bit for each multiple of 4
 	struct dump_driver *drivers;
 	size_t driver_count;
 };
@@ -240,13 +267,37 @@ struct object_request {
 	const char *name;        // NULL: unnamed
 	uint64_t directory;      // address of the name's directory
 	uint32_t bytes;          // of the body; 0: the size of `type`
-	bool quota;
+	bool quota, creator, handles; // further headers in front of it
 	enum pool_kind kind;
 };
 struct object object_create(struct forge *f, const struct object_request *request);
 void object_create_types(struct forge *f);
-void object_create_directories(struct forge *f);
+bool object_type_exists(const struct forge *f, const char *name);
 uint64_t object_header(struct forge *f, struct object o);
+void object_open(struct forge *f, uint64_t body); // one more handle
+
+// ---- namespace.c: directories, symbolic links, and who is where ---------------------------------
+void namespace_create(struct forge *f);
+// The directory of that path; it and what leads there are made when missing.
+uint64_t directory_find(struct forge *f, const char *path);
+// A new object at a path like "\\BaseNamedObjects\\x"; `request` lacks only name and directory.
+struct object named_create(struct forge *f, const struct object_request *request, const char *path);
+uint64_t named_find(const struct forge *f, const char *object_type, const char *path); // 0: none
+void symlink_create(struct forge *f, const char *path, const char *target);
+
+// ---- handle.c, handle_table.c: handle tables and what is in them --------------------------------
+void handle_add(struct forge *f, struct handle_list *list, struct handle_entry entry);
+// A table of one, two or three levels; pages of it without any entry are paged out.
+uint64_t handle_table_write(struct forge *f, const struct handle_list *list, bool of_ids);
+void id_table_write(struct forge *f);
+bool id_take(struct forge *f, uint64_t id); // false: in use
+
+// ---- key_block.c: control blocks of open keys; paths start behind \\REGISTRY\\ ------------------
+uint64_t key_block_find(struct forge *f, const char *path);
+
+// ---- thread.c, token.c ----------------------------------------------------------------------------
+void thread_create_all(struct forge *f, struct process *p, const json_t *description);
+void token_create(struct forge *f, struct process *p, const json_t *description);
 
 // ---- pe.c, kernel.c ---------------------------------------------------------------------------
 struct pe_spec {
@@ -272,17 +323,22 @@ ei_error *isf_write(struct forge *f, const char *dir);
 // ---- process.c, vad.c, user.c, module.c, registry.c ---------------------------------------------
 void process_create_all(struct forge *f);
 struct process *process_by_name(struct forge *f, const char *name);
+uint32_t process_name_bytes(struct forge *f); // what _EPROCESS keeps of a name, without the NUL
 void vad_add(struct forge *f, struct process *p, struct region_node region);
 void vad_write_tree(struct forge *f, struct process *p);
 void user_create(struct forge *f, struct process *p, const json_t *description);
+// The user half of a thread: its environment block and its stack; the address of the former.
+uint64_t user_create_thread(struct forge *f, struct process *p, const struct thread *t, size_t nth);
 // Private memory with contents: maps pages as it writes. `flags` of new pages.
 void user_write(struct forge *f, struct process *p, uint64_t va, const void *bytes, size_t length,
 	uint64_t flags);
 // The image at a path, made on first use; everybody shares its header and first code page.
 struct image_file *file_find(struct forge *f, const char *path, bool wow64, bool program);
+void file_create_volume(struct forge *f);
 void file_map(struct forge *f, struct process *p, struct image_file *file);
 void file_make_section(struct forge *f, struct image_file *file); // control area, subsection
 uint64_t file_object(struct forge *f, const char *path);          // a _FILE_OBJECT of that name
+uint64_t file_open(struct forge *f, const char *path);            // the same one each time
 // Bytes of {"text"|"utf16"|"hex"|"fill"} in a scenario; the caller frees. NULL: none of them.
 uint8_t *content_bytes(struct forge *f, const json_t *content, size_t *length);
 void module_create_all(struct forge *f);

@@ -1,4 +1,4 @@
-// Named objects and handle tables.
+// Handles: the objects that processes have open.
 // SPDX-License-Identifier: Apache-2.0
 #include "forge.h"
 
@@ -6,16 +6,28 @@ struct handle_type {
 	const char *name, *type, *tag;
 	enum pool_kind kind;
 	uint32_t access;
+	const char *old; // what it was before Windows Vista, NULL: the same
 };
 
+// clang-format off
 static const struct handle_type handle_types[] = {
-	{ "Mutant", "_KMUTANT", "Muta", POOL_NONPAGED, 0x1f0001 },
-	{ "Event", "_KEVENT", "Even", POOL_NONPAGED, 0x1f0003 },
-	{ "Semaphore", "_KSEMAPHORE", "Sema", POOL_NONPAGED, 0x1f0003 },
-	{ "Directory", "_OBJECT_DIRECTORY", "Dire", POOL_PAGED, 0x3 },
-	{ "Device", "_DEVICE_OBJECT", "Devi", POOL_NONPAGED, 0x0 },
-	{ "Key", "_CM_KEY_BODY", "Key ", POOL_PAGED, 0x20019 },
+	{ "Mutant",          "_KMUTANT",          "Muta", POOL_NONPAGED, 0x1f0001, NULL },
+	{ "Event",           "_KEVENT",           "Even", POOL_NONPAGED, 0x1f0003, NULL },
+	{ "Semaphore",       "_KSEMAPHORE",       "Sema", POOL_NONPAGED, 0x1f0003, NULL },
+	{ "Timer",           "_ETIMER",           "Time", POOL_NONPAGED, 0x1f0003, NULL },
+	{ "Directory",       "_OBJECT_DIRECTORY", "Dire", POOL_PAGED,    0x3,      NULL },
+	{ "Section",         "_SECTION|_SECTION_OBJECT", "Sect", POOL_PAGED, 0x4,  NULL },
+	{ "ALPC Port",       "_ALPC_PORT",        "ALPC", POOL_PAGED,    0x1f0001, "Port" },
+	{ "IoCompletion",    "_KQUEUE",           "IoCo", POOL_NONPAGED, 0x1f0003, NULL },
+	{ "TpWorkerFactory", "_TP_WORKER_FACTORY", "TpWo", POOL_NONPAGED, 0xf00ff, "IoCompletion" },
+	{ "EtwRegistration", "_ETW_REG_ENTRY",    "EtwR", POOL_NONPAGED, 0x804,    "WmiGuid" },
+	{ "WindowStation",   "tagWINDOWSTATION",  "Wind", POOL_NONPAGED, 0xf037f,  NULL },
+	{ "Desktop",         "tagDESKTOP",        "Desk", POOL_NONPAGED, 0xf01ff,  NULL },
+	{ "Job",             "_EJOB",             "Job ", POOL_NONPAGED, 0x1f001f, NULL },
+	{ "SymbolicLink",    "_OBJECT_SYMBOLIC_LINK", "Symb", POOL_PAGED, 0xf0001, NULL },
+	{ "Key",             "_CM_KEY_BODY",      "Key ", POOL_PAGED,    0x20019,  NULL },
 };
+// clang-format on
 
 static const struct handle_type *handle_type(const char *name)
 {
@@ -26,144 +38,265 @@ static const struct handle_type *handle_type(const char *name)
 	return NULL;
 }
 
-static struct object named_create(
-	struct forge *f, const struct handle_type *t, const char *name, uint64_t directory)
+// A handle that is being made: what the scenario says, and what became of it.
+struct opening {
+	struct process *p;
+	const json_t *description;
+	const char *type;
+	char name[512]; // as a listing shows it
+	uint64_t object;
+	uint32_t access;
+};
+
+// ---- places in the namespace
+// ----------------------------------------------------------------------
+static void object_path(const struct opening *h, const char *name, char *path, size_t room)
 {
-	return object_create(f, &(struct object_request){ .object_type = t->name,
-					.type = t->type,
-					.tag = t->tag,
-					.name = name,
-					.directory = directory,
-					.kind = t->kind });
+	static const char global[] = "Global\\";
+	bool is_global = strncmp(name, global, sizeof global - 1) == 0;
+	if (*name == '\\')
+		snprintf(path, room, "%s", name);
+	else if (is_global || h->p->session < 1)
+		snprintf(path, room, "\\BaseNamedObjects\\%s",
+			is_global ? name + sizeof global - 1 : name);
+	else
+		snprintf(path, room, "\\Sessions\\%d\\BaseNamedObjects\\%s", (int)h->p->session,
+			name);
 }
 
-void object_create_directories(struct forge *f)
+static const char *layout_of(struct forge *f, const struct handle_type *t)
 {
-	const struct handle_type *t = handle_type("Directory");
-	uint64_t root = named_create(f, t, "\\", 0).va;
-	kernel_set(f, "ObpRootDirectoryObject", root);
-	f->named_objects = named_create(f, t, "BaseNamedObjects", root).va;
-	uint64_t devices = named_create(f, t, "Device", root).va;
-	struct object device = named_create(f, handle_type("Device"), "HarddiskVolume2", devices);
-	forge_put(f, device, "Type", 3);
-	forge_put(f, device, "Size", forge_size(f, "_DEVICE_OBJECT", 0));
-	forge_put(f, device, "DeviceType", 7);
-	f->device = device.va;
+	static const char *const sections[] = { "_SECTION", "_SECTION_OBJECT" };
+	if (!strchr(t->type, '|'))
+		return t->type;
+	return sections[!profile_has_type(f->profile, sections[0])];
 }
 
-// ---- keys: a chain of control blocks, one per part of the path
-// --------------------------------------
-static uint64_t name_block(struct forge *f, const char *name, size_t length)
+static struct object_request request_of(
+	struct forge *f, const struct handle_type *t, const char *type)
 {
-	uint32_t head = forge_size(f, "_CM_NAME_CONTROL_BLOCK", f->pointer * 4);
-	struct object o = { &f->kernel, pool_take(f, POOL_PAGED, "CMNb", head + (uint32_t)length),
-		"_CM_NAME_CONTROL_BLOCK" };
-	forge_put(f, o, "Compressed", 1);
-	forge_put(f, o, "RefCount", 1);
-	forge_put(f, o, "NameLength", length);
-	uint64_t text = forge_field(f, o, "Name");
-	if (text)
-		write_bytes(f, &f->kernel, text, name, length);
-	return o.va;
+	return (struct object_request){
+		.object_type = type,
+		.type = layout_of(f, t),
+		.tag = t->tag,
+		.kind = t->kind,
+	};
 }
 
-static uint64_t control_block(struct forge *f, uint64_t parent, const char *name, size_t length)
+static void mutant_truth(struct forge *f, struct object o, const char *name)
 {
-	uint32_t bytes = forge_size(f, "_CM_KEY_CONTROL_BLOCK", 0x128);
-	struct object o = { &f->kernel, pool_take(f, POOL_PAGED, "CMkb", bytes),
-		"_CM_KEY_CONTROL_BLOCK" };
-	forge_put(f, o, "ParentKcb", parent);
-	forge_put(f, o, "NameBlock", name_block(f, name, length));
-	forge_put(f, o, "RefCount", 1);
-	return o.va;
+	forge_put(f, o, "Header.Type", 2);
+	forge_put(f, o, "Header.SignalState", 1);
+	truth_row(f, "mutantscan", "{s:I, s:I, s:s?}", "offset", (json_int_t)o.va, "physical",
+		(json_int_t)paging_physical(f, &f->kernel, o.va), "name", name);
 }
 
-static void key_write(struct forge *f, struct object body, const char *path)
+static void open_named(struct forge *f, struct opening *h, const struct handle_type *t)
 {
-	uint64_t block = control_block(f, 0, "REGISTRY", 8);
-	while (*path) {
-		size_t length = strcspn(path, "\\");
-		block = control_block(f, block, path, length);
-		path += length + (path[length] == '\\');
+	const char *name = scenario_text(h->description, "name", NULL);
+	struct object_request request = request_of(f, t, h->type);
+	char path[512];
+	if (name) {
+		object_path(h, name, path, sizeof path);
+		snprintf(h->name, sizeof h->name, "%s", strrchr(path, '\\') + 1);
+		h->object = named_find(f, h->type, path);
 	}
+	if (h->object)
+		return;
+	request.quota = !name;
+	struct object o = name ? named_create(f, &request, path) : object_create(f, &request);
+	h->object = o.va;
+	if (strcmp(t->name, "Mutant") == 0)
+		mutant_truth(f, o, name ? h->name : NULL);
+}
+
+// ---- kinds with a shape of their own
+// --------------------------------------------------------------
+static void open_key(struct forge *f, struct opening *h)
+{
+	const char *path = scenario_text(h->description, "name", "MACHINE");
+	struct object_request request = request_of(f, handle_type("Key"), "Key");
+	struct object body = object_create(f, &request);
 	forge_put(f, body, "Type", 0x6b793032);
-	forge_put(f, body, "KeyControlBlock", block);
+	forge_put(f, body, "KeyControlBlock", key_block_find(f, path));
+	snprintf(h->name, sizeof h->name, "%s", path);
+	h->object = body.va;
 }
 
-// ---- handles ------------------------------------------------------------------------------------
-static void entry_write(
-	struct forge *f, struct process *p, uint32_t index, uint64_t object, uint32_t access)
+static void open_file(struct forge *f, struct opening *h)
 {
-	struct object process_table = { &f->kernel, 0, "_HANDLE_TABLE" };
-	process_table.va = read_pointer(f, &f->kernel, forge_field(f, p->object, "ObjectTable"));
-	uint64_t code = read_pointer(f, &f->kernel, forge_field(f, process_table, "TableCode"));
-	uint32_t stride = forge_size(f, "_HANDLE_TABLE_ENTRY", f->pointer * 2);
-	struct object entry = { &f->kernel, code + (uint64_t)index * stride,
-		"_HANDLE_TABLE_ENTRY" };
-	uint64_t header = object_header(f, (struct object){ &f->kernel, object, NULL });
-	if (forge_field(f, entry, "ObjectPointerBits")) {
-		forge_put(f, entry, "ObjectPointerBits", header >> (f->pointer == 8 ? 4 : 3));
-		forge_put(f, entry, "Unlocked", 1);
-		forge_put(f, entry, "RefCnt", 0x7ffe);
-		forge_put(f, entry, "GrantedAccessBits", access);
-	} else {
-		forge_put(f, entry, "Object", header | 1);
-		forge_put(f, entry, "GrantedAccess", access);
-	}
-	forge_put(f, process_table, "HandleCount", index);
+	const char *path = scenario_text(h->description, "name", "\\");
+	const char *tail = path[0] && path[1] == ':' ? path + 2 : path;
+	snprintf(h->name, sizeof h->name, "\\Device\\HarddiskVolume2%s", tail);
+	h->object = file_open(f, path);
+	h->access = 0x100020;
 }
 
-static uint64_t handle_object(struct forge *f, const json_t *d, const char **type, uint32_t *access)
+static struct process *process_of(struct forge *f, const struct opening *h)
 {
-	const char *name = scenario_text(d, "name", NULL);
-	*type = scenario_text(d, "type", "Mutant");
-	*access = 0x1fffff;
-	if (strcmp(*type, "File") == 0)
-		return file_object(f, name ? name : "\\");
-	if (strcmp(*type, "Process") == 0) {
-		struct process *p = process_by_name(f, name ? name : "");
-		return p ? p->object.va : 0;
+	const char *name = scenario_text(h->description, "name", NULL);
+	return name ? process_by_name(f, name) : h->p;
+}
+
+static void open_process(struct forge *f, struct opening *h)
+{
+	const struct process *p = process_of(f, h);
+	if (!p)
+		return;
+	snprintf(h->name, sizeof h->name, "%.*s Pid %llu", (int)process_name_bytes(f), p->name,
+		(unsigned long long)p->pid);
+	h->object = p->object.va;
+	h->access = 0x1fffff;
+}
+
+static void open_thread(struct forge *f, struct opening *h)
+{
+	const struct process *p = process_of(f, h);
+	if (!p || !p->threads)
+		return;
+	snprintf(h->name, sizeof h->name, "Tid %llu Pid %llu", (unsigned long long)p->threads->tid,
+		(unsigned long long)p->pid);
+	h->object = p->threads->object.va;
+	h->access = 0x1fffff;
+}
+
+struct opener {
+	const char *type;
+	void (*open)(struct forge *f, struct opening *h);
+};
+
+static const struct opener openers[] = {
+	{ "Key", open_key },
+	{ "File", open_file },
+	{ "Process", open_process },
+	{ "Thread", open_thread },
+};
+
+static void handle_open(struct forge *f, struct opening *h)
+{
+	const struct handle_type *t = handle_type(h->type);
+	h->access = t ? t->access : 0x1fffff;
+	for (size_t i = 0; i < ARRAY_LENGTH(openers); i++) {
+		if (strcmp(openers[i].type, h->type) == 0) {
+			openers[i].open(f, h);
+			return;
+		}
 	}
-	const struct handle_type *t = handle_type(*type);
 	if (!t) {
-		forge_fail(f, EI_E_FORMAT, "a handle has the unknown type '%s'", *type);
-		return 0;
+		forge_fail(f, EI_E_FORMAT, "a handle has the unknown type '%s'", h->type);
+		return;
 	}
-	*access = t->access;
-	bool key = strcmp(*type, "Key") == 0;
-	struct object o = named_create(f, t, key ? NULL : name, f->named_objects);
-	if (key)
-		key_write(f, o, name ? name : "MACHINE");
-	if (strcmp(*type, "Mutant") == 0) {
-		forge_put(f, o, "Header.Type", 2);
-		truth_row(f, "mutantscan", "{s:I, s:I, s:s?}", "offset", (json_int_t)o.va,
-			"physical", (json_int_t)paging_physical(f, &f->kernel, o.va), "name", name);
+	if (!object_type_exists(f, h->type) && t->old)
+		h->type = t->old;
+	if (object_type_exists(f, h->type))
+		open_named(f, h, t);
+}
+
+// ---- handles
+// --------------------------------------------------------------------------------------
+static uint32_t attribute_bits(struct forge *f, const json_t *description)
+{
+	static const char *const names[] = { "audit", "inherit", "protect" };
+	const char *name = scenario_text(description, "attribute", NULL);
+	for (uint32_t i = 0; name && i < ARRAY_LENGTH(names); i++) {
+		// Bits of the entry: before Windows 8 inheritance comes first, then auditing.
+		static const uint8_t bits[2][3] = { { 2, 1, 0 }, { 4, 2, 1 } };
+		if (strcmp(names[i], name) == 0)
+			return bits[f->win8][i];
 	}
-	return o.va;
+	if (name)
+		forge_fail(f, EI_E_FORMAT, "a handle has the unknown attribute '%s'", name);
+	return 0;
+}
+
+// The next index; the first entry of each page of a table is never used.
+static uint32_t next_index(struct forge *f, const struct process *p, const json_t *description)
+{
+	uint32_t per_leaf = PAGE_SIZE / forge_size(f, "_HANDLE_TABLE_ENTRY", f->pointer * 2);
+	uint32_t last = p->handles.count ? p->handles.entries[p->handles.count - 1].index : 0;
+	uint32_t index = (uint32_t)scenario_number(description, "handle", 0) / 4;
+	if (!index)
+		index = last + 1;
+	return index % per_leaf ? index : index + 1;
+}
+
+static void handle_note(struct forge *f, const struct opening *h)
+{
+	struct handle_entry entry = {
+		.index = next_index(f, h->p, h->description),
+		.access = (uint32_t)scenario_number(h->description, "access", h->access),
+		.attributes = attribute_bits(f, h->description),
+		.target = object_header(f, (struct object){ &f->kernel, h->object, NULL }),
+	};
+	handle_add(f, &h->p->handles, entry);
+	object_open(f, h->object);
+	truth_row(f, "handles", "{s:I, s:s, s:I, s:s, s:I, s:I, s:s, s:s?}", "pid",
+		(json_int_t)h->p->pid, "process", h->p->name, "handle", (json_int_t)entry.index * 4,
+		"type", h->type, "offset", (json_int_t)h->object, "access",
+		(json_int_t)entry.access, "name", h->name, "attribute",
+		scenario_text(h->description, "attribute", NULL));
+}
+
+static void process_open(struct forge *f, struct process *p, const json_t *description)
+{
+	struct opening h = { .p = p, .description = description };
+	h.type = scenario_text(description, "type", "Mutant");
+	handle_open(f, &h);
+	if (h.object && (!p->exited || p->keeps_handles))
+		handle_note(f, &h);
+}
+
+// The subsystem's process keeps handles to the processes and first threads of its session.
+static void subsystem_open(struct forge *f, struct process *p)
+{
+	static const char *const before[] = { "System", "smss.exe", "csrss.exe" };
+	json_t *nothing = json_object();
+	for (struct process *other = f->processes; other; other = other->next) {
+		bool skip = other->exited || other->session < 0 ||
+			    (f->vista && other->session != p->session);
+		for (size_t i = 0; i < ARRAY_LENGTH(before); i++)
+			skip = skip || strcmp(other->name, before[i]) == 0;
+		if (skip)
+			continue;
+		struct opening h = { .p = other, .description = nothing, .type = "Process" };
+		open_process(f, &h);
+		h.p = p;
+		handle_note(f, &h);
+		struct opening t = { .p = other, .description = nothing, .type = "Thread" };
+		open_thread(f, &t);
+		t.p = p;
+		if (t.object)
+			handle_note(f, &t);
+	}
+	json_decref(nothing);
 }
 
 static void process_write_handles(struct forge *f, struct process *p, const json_t *handles)
 {
-	uint32_t index = 0, limit = PAGE_SIZE / forge_size(f, "_HANDLE_TABLE_ENTRY", 16) - 1;
 	size_t i;
 	json_t *d;
 	json_array_foreach((json_t *)handles, i, d)
 	{
-		const char *type;
-		uint32_t access;
-		uint64_t object = handle_object(f, d, &type, &access);
-		if (!object || p->exited || index >= limit)
-			continue;
-		entry_write(f, p, ++index, object, access);
-		truth_row(f, "handles", "{s:I, s:s, s:I, s:s, s:I, s:s?}", "pid",
-			(json_int_t)p->pid, "process", p->name, "handle", (json_int_t)index * 4,
-			"type", type, "offset", (json_int_t)object, "name",
-			scenario_text(d, "name", NULL));
+		uint64_t count = MIN(scenario_number(d, "count", 1), 4096);
+		for (uint64_t n = 0; n < count && !f->error; n++)
+			process_open(f, p, d);
 	}
+	if (strcmp(p->name, "csrss.exe") == 0)
+		subsystem_open(f, p);
+	if (p->exited && !p->keeps_handles)
+		return;
+	struct object table = { &f->kernel, handle_table_write(f, &p->handles, false),
+		"_HANDLE_TABLE" };
+	forge_put(f, table, "QuotaProcess", p->object.va);
+	forge_put(f, table, "UniqueProcessId", p->pid);
+	forge_put(f, p->object, "ObjectTable", table.va);
 }
 
 void handle_create_all(struct forge *f)
 {
+	uint64_t head = kernel_symbol(f, "HandleTableListHead");
+	if (head)
+		list_init(f, &f->kernel, head);
 	struct process *p = f->processes;
 	size_t i;
 	json_t *description;
@@ -176,4 +309,5 @@ void handle_create_all(struct forge *f)
 		p = p->next;
 	}
 	f->unlisted = false;
+	id_table_write(f);
 }

@@ -151,11 +151,12 @@ static void build(struct forge *f)
 	kernel_create(f);
 	kernel_write(f);
 	object_create_types(f);
-	object_create_directories(f);
+	namespace_create(f);
+	file_create_volume(f);
 	module_create_all(f);
 	process_create_all(f);
-	handle_create_all(f);
 	registry_create_all(f);
+	handle_create_all(f);
 	term_write_all(f);
 	pool_write_big_table(f);
 	paging_seal(f);

@@ -11,7 +11,33 @@ static uint64_t session_space(struct forge *f, uint64_t id)
 	*session = region_take(f, REGION_SYSTEM, bytes);
 	struct object o = { &f->kernel, *session, "_MM_SESSION_SPACE" };
 	forge_put(f, o, "SessionId", id);
+	forge_put(f, o, "LocaleId", 0x409);
+	forge_put(f, o, "CreateTime", f->booted + (id + 1) * 80000000);
+	uint64_t processes = forge_field(f, o, "ProcessList");
+	if (processes)
+		list_init(f, &f->kernel, processes);
 	return *session;
+}
+
+static void session_join(struct forge *f, struct process *p)
+{
+	uint64_t links = forge_field(f, p->object, "SessionProcessLinks");
+	if (p->session < 0) {
+		if (links)
+			list_init(f, &f->kernel, links);
+		return;
+	}
+	struct object session = { &f->kernel, session_space(f, (uint64_t)p->session),
+		"_MM_SESSION_SPACE" };
+	forge_put(f, p->object, "Session", session.va);
+	uint64_t head = forge_field(f, session, "ProcessList");
+	if (!links || !head)
+		return;
+	uint64_t references = forge_field(f, session, "ReferenceCount");
+	if (references)
+		forge_put(f, session, "ReferenceCount",
+			(uint32_t)read_pointer(f, &f->kernel, references) + 1);
+	list_add(f, &f->kernel, head, links);
 }
 
 // "\Windows": the system root on its volume.
@@ -41,85 +67,12 @@ static void write_audit_name(struct forge *f, struct process *p, const char *pat
 	forge_put(f, p->object, "SeAuditProcessCreationInfo.ImageFileName", va);
 }
 
-static void write_token(struct forge *f, struct process *p)
-{
-	struct object token = object_create(f, &(struct object_request){ .object_type = "Token",
-						       .type = "_TOKEN",
-						       .tag = "Toke",
-						       .kind = POOL_PAGED });
-	forge_put_text(f, token, "TokenSource.SourceName", p->pid == 4 ? "*SYSTEM*" : "User32 ");
-	forge_put(f, token, "SessionId", 0);
-	forge_put(f, token, "TokenType", 1);
-	// A fast reference: the low bits count.
-	forge_put(f, p->object, "Token", token.va | (f->pointer == 8 ? 0xf : 0x7));
-}
-
-static void write_handle_table(struct forge *f, struct process *p)
-{
-	uint32_t bytes = forge_size(f, "_HANDLE_TABLE", f->pointer * 16);
-	struct object table = { &f->kernel, pool_take(f, POOL_PAGED, "Obtb", bytes),
-		"_HANDLE_TABLE" };
-	forge_put(f, table, "TableCode", region_take(f, REGION_PAGED, PAGE_SIZE));
-	forge_put(f, table, "QuotaProcess", p->object.va);
-	forge_put(f, table, "UniqueProcessId", p->pid);
-	forge_put(f, table, "NextHandleNeedingPool", PAGE_SIZE / (f->pointer * 2) * 4);
-	forge_put(f, p->object, "ObjectTable", table.va);
-}
-
-static void thread_create(struct forge *f, struct process *p, uint64_t tid, uint64_t start)
-{
-	struct object t = object_create(f, &(struct object_request){ .object_type = "Thread",
-						   .type = "_ETHREAD",
-						   .tag = "Thre",
-						   .kind = POOL_NONPAGED });
-	forge_put(f, t, "Tcb.Header.Type", 6);
-	forge_put(f, t, "Tcb.Header.Size", 6);
-	forge_put(f, t, "Tcb.Process|Tcb.ApcState.Process", p->object.va);
-	forge_put(f, t, "Tcb.ApcState.Process", p->object.va);
-	forge_put(f, t, "ThreadsProcess", p->object.va);
-	forge_put(f, t, "Tcb.State", 5);
-	forge_put(f, t, "Cid.UniqueProcess", p->pid);
-	forge_put(f, t, "Cid.UniqueThread", tid);
-	forge_put(f, t, "StartAddress", start);
-	forge_put(f, t, "Win32StartAddress", start);
-	uint64_t created = p->created + forge_below(f, 20000000);
-	// Before Vista the low three bits of the field counted faults.
-	struct member m;
-	bool shifted = profile_member(f->profile, "_ETHREAD", "NestedFaultCount", &m);
-	forge_put(f, t, "CreateTime", shifted ? created << 3 : created);
-	uint64_t head = forge_field(f, p->object, "ThreadListHead");
-	list_add(f, &f->kernel, head, forge_field(f, t, "ThreadListEntry"));
-	uint64_t inner = forge_field(f, p->object, "Pcb.ThreadListHead");
-	uint64_t entry = forge_field(f, t, "Tcb.ThreadListEntry");
-	if (inner && entry)
-		list_add(f, &f->kernel, inner, entry);
-	truth_row(f, "threads", "{s:I, s:I, s:I, s:I, s:o}", "pid", (json_int_t)p->pid, "tid",
-		(json_int_t)tid, "offset", (json_int_t)t.va, "start", (json_int_t)start, "created",
-		truth_time(created));
-}
-
 static uint64_t next_id(struct forge *f, uint64_t *id)
 {
-	return *id += 4 * (1 + forge_below(f, 9));
-}
-
-static void write_threads(struct forge *f, struct process *p, const json_t *description)
-{
-	static const uint64_t first_thread = 0x1f4;
-	uint64_t tid = p->pid + first_thread;
-	uint64_t count = scenario_number(description, "threads", p->exited ? 0 : 1);
-	uint64_t head = forge_field(f, p->object, "ThreadListHead");
-	list_init(f, &f->kernel, head);
-	uint64_t inner = forge_field(f, p->object, "Pcb.ThreadListHead");
-	if (inner)
-		list_init(f, &f->kernel, inner);
-	for (uint64_t i = 0; i < count && !f->error; i++) {
-		uint64_t start = f->kernel_base + 0x20000 + forge_below(f, 0x8000) * 16;
-		if (p->space.dtb != f->kernel.dtb && p->region_count)
-			start = p->regions[0].start + 0x1000 + forge_below(f, 0x80) * 16;
-		thread_create(f, p, next_id(f, &tid), start);
-	}
-	forge_put(f, p->object, "ActiveThreads", p->exited ? 0 : count);
+	do
+		*id += 4 * (1 + forge_below(f, 9));
+	while (!id_take(f, *id));
+	return *id;
 }
 
 static void write_identity(struct forge *f, struct process *p, const json_t *description)
@@ -136,19 +89,14 @@ static void write_identity(struct forge *f, struct process *p, const json_t *des
 	forge_put(f, o, "ExitStatus", p->exited ? 0 : 0x103);
 	forge_put(f, o, "PriorityClass", 2);
 	forge_put(f, o, "Pcb.BasePriority", 8);
-	int64_t session = (int64_t)scenario_number(description, "session", UINT64_MAX);
-	if (session >= 0)
-		forge_put(f, o, "Session", session_space(f, (uint64_t)session));
+	session_join(f, p);
 	write_audit_name(f, p, scenario_text(description, "path", ""));
 }
 
 static void truth_process(struct forge *f, struct process *p, const json_t *description)
 {
-	int64_t session = (int64_t)scenario_number(description, "session", UINT64_MAX);
 	char name[16];
-	struct member m = { .size = sizeof name };
-	profile_member(f->profile, "_EPROCESS", "ImageFileName", &m);
-	snprintf(name, sizeof name, "%.*s", (int)MIN(m.size, sizeof name) - 1, p->name);
+	snprintf(name, sizeof name, "%.*s", (int)process_name_bytes(f), p->name);
 	uint64_t physical = paging_physical(f, &f->kernel, p->object.va);
 	size_t handles = p->exited ? 0 : json_array_size(json_object_get(description, "handles"));
 	for (int scan = p->unlinked; scan < 2; scan++)
@@ -158,7 +106,7 @@ static void truth_process(struct forge *f, struct process *p, const json_t *desc
 			(json_int_t)p->object.va, "physical", (json_int_t)physical, "threads",
 			(json_int_t)(p->exited ? 0 : scenario_number(description, "threads", 1)),
 			"handles", (json_int_t)handles, "session",
-			session < 0 ? json_null() : json_integer(session), "wow64", p->wow64,
+			p->session < 0 ? json_null() : json_integer(p->session), "wow64", p->wow64,
 			"created", truth_time(p->created), "exited", truth_time(p->exited), "dtb",
 			(json_int_t)p->space.dtb);
 }
@@ -180,6 +128,8 @@ static struct process *process_describe(struct forge *f, const json_t *descripti
 	p->exited = scenario_time(f, description, "exited", 0);
 	p->wow64 = scenario_flag(description, "wow64");
 	p->unlinked = scenario_flag(description, "unlinked");
+	p->keeps_handles = scenario_flag(description, "keeps_handles");
+	p->session = (int64_t)scenario_number(description, "session", UINT64_MAX);
 	return p;
 }
 
@@ -222,14 +172,17 @@ static void process_create(struct forge *f, const json_t *description, uint64_t 
 	else
 		paging_create(f, &p->space);
 	write_identity(f, p, description);
-	write_token(f, p);
-	if (!p->exited)
-		write_handle_table(f, p);
+	token_create(f, p, description);
 	if (!system)
 		user_create(f, p, description);
 	if (p->wow64)
 		write_wow64(f, p);
-	write_threads(f, p, description);
+	thread_create_all(f, p, description);
+	// The hives of the Registry process come later, and its tree with them.
+	if (!system && strcmp(p->name, "Registry") != 0)
+		vad_write_tree(f, p);
+	handle_add(f, &f->ids,
+		(struct handle_entry){ .index = (uint32_t)p->pid / 4, .target = p->object.va });
 	if (system)
 		kernel_set(f, "PsInitialSystemProcess", p->object.va);
 	if (strcmp(p->name, "Registry") == 0)
@@ -240,6 +193,13 @@ static void process_create(struct forge *f, const json_t *description, uint64_t 
 	else
 		list_add(f, &f->kernel, kernel_symbol(f, "PsActiveProcessHead"), links);
 	truth_process(f, p, description);
+}
+
+uint32_t process_name_bytes(struct forge *f)
+{
+	struct member m;
+	bool known = profile_member(f->profile, "_EPROCESS", "ImageFileName", &m) && m.size;
+	return known ? MIN(m.size, 16u) - 1 : 15;
 }
 
 struct process *process_by_name(struct forge *f, const char *name)
@@ -272,6 +232,8 @@ void process_create_all(struct forge *f)
 	uint64_t pid = highest_pid(processes);
 	size_t i;
 	json_t *description;
+	json_array_foreach((json_t *)processes, i, description)
+		id_take(f, scenario_number(description, "pid", 0));
 	json_array_foreach((json_t *)processes, i, description)
 	{
 		f->unlisted = scenario_flag(description, "unlinked");

@@ -26,6 +26,7 @@ static const struct known_key known_keys[] = {
 	{ "product_type", JSON_NULL,   NULL },
 	{ "revision",     JSON_NULL,   NULL },
 	{ "service_pack", JSON_NULL,   NULL },
+	{ "symlinks",     JSON_ARRAY,  "a list" },
 	{ "system_root",  JSON_STRING, "text" },
 	{ "terms",        JSON_ARRAY,  "a list" },
 	{ "time",         JSON_STRING, "text" },

@@ -49,6 +49,8 @@ static const struct known_symbol known[] = {
 	{ "PsInitialSystemProcess",    8, NULL },
 	{ "PsIdleProcess",             8, NULL },
 	{ "PspCidTable",               8, NULL },
+	{ "HandleTableListHead",      16, NULL },
+	{ "ObpTypeDirectoryObject",    8, NULL },
 	{ "MmProtectToValue",        128, NULL },
 	{ "MmPfnDatabase",             8, NULL },
 	{ "MmHighestPhysicalPage",     8, NULL },

@@ -211,8 +211,9 @@ static void create_peb(struct user *u)
 {
 	struct forge *f = u->f;
 	struct object peb = { &u->p->space, u->peb, "_PEB" };
+	bool shared = f->win10 && f->pointer == 8; // with the blocks of the threads
 	user_map(u, u->peb, PAGE_SIZE);
-	user_region(u, u->peb, PAGE_SIZE, 4);
+	user_region(u, u->peb, shared ? 0x200000 : PAGE_SIZE, 4);
 	forge_put(f, peb, "OSMajorVersion", f->major);
 	forge_put(f, peb, "OSMinorVersion", f->minor);
 	forge_put(f, peb, "OSBuildNumber", f->build);
@@ -227,6 +228,7 @@ static void create_peb(struct user *u)
 	uint64_t base =
 		file_find(f, scenario_text(u->description, "path", u->p->name), u->p->wow64, true)
 			->base;
+	u->p->image = base;
 	forge_put(f, peb, "ImageBaseAddress", base);
 	forge_put(f, u->p->object, "SectionBaseAddress", base);
 }
@@ -298,11 +300,62 @@ static void create_regions(struct user *u)
 	}
 }
 
-static void create_stack(struct user *u)
+// ---- threads
+// ----------------------------------------------------------------------------------------
+enum { STACK_BYTES = 0x100000, STACK_USED = 0x2000, TEB_PAGES = 2, RESIDENT_STACKS = 4 };
+
+static uint64_t teb_bytes(const struct forge *f)
 {
-	uint64_t base = user_place(u, 0x200000, 0x200000);
-	user_region(u, base, 0x100000, 4);
-	user_map(u, base + 0xfe000, 2 * PAGE_SIZE);
+	return f->pointer == 8 ? TEB_PAGES * PAGE_SIZE : PAGE_SIZE;
+}
+
+// Since Windows 10 all environment blocks of a process share one region with the process's; before,
+// each has its own, one below the other.
+static uint64_t teb_place(struct forge *f, struct process *p, size_t nth)
+{
+	if (f->win10 && f->pointer == 8)
+		return p->peb + (nth + 1) * teb_bytes(f);
+	uint64_t first = f->pointer == 4 ? 0x7ffcf000 : 0x7fffffce000;
+	return first - nth * teb_bytes(f);
+}
+
+static uint64_t stack_place(struct user *u, size_t nth)
+{
+	if (!nth)
+		return user_place(u, 0x200000, 0x200000);
+	return user_place(u, 0x20000000, 0x20000000) + (nth - 1) * STACK_BYTES;
+}
+
+// The last pages are in use; below them a guard page waits for the stack to grow.
+static void stack_create(struct user *u, uint64_t base, bool resident)
+{
+	enum { GUARDED_WRITABLE = 0x14, SOFTWARE_PROTECTION = 5 };
+	user_region(u, base, STACK_BYTES, 4);
+	if (!resident)
+		return;
+	uint64_t used = base + STACK_BYTES - STACK_USED;
+	user_map(u, used, STACK_USED);
+	paging_set(u->f, &u->p->space, used - PAGE_SIZE,
+		(uint64_t)GUARDED_WRITABLE << SOFTWARE_PROTECTION);
+}
+
+uint64_t user_create_thread(struct forge *f, struct process *p, const struct thread *t, size_t nth)
+{
+	struct user u = { .f = f, .p = p };
+	struct object teb = { &p->space, teb_place(f, p, nth), "_TEB" };
+	uint64_t stack = stack_place(&u, nth);
+	stack_create(&u, stack, nth < RESIDENT_STACKS);
+	user_map(&u, teb.va, PAGE_SIZE);
+	if (!(f->win10 && f->pointer == 8))
+		user_region(&u, teb.va, teb_bytes(f), 4);
+	forge_put(f, teb, "NtTib.StackBase", stack + STACK_BYTES);
+	forge_put(f, teb, "NtTib.StackLimit", stack + STACK_BYTES - STACK_USED);
+	forge_put(f, teb, "NtTib.Self", teb.va);
+	forge_put(f, teb, "ClientId.UniqueProcess", p->pid);
+	forge_put(f, teb, "ClientId.UniqueThread", t->tid);
+	forge_put(f, teb, "ProcessEnvironmentBlock", p->peb);
+	forge_put(f, teb, "CurrentLocale", 0x409);
+	return teb.va;
 }
 
 void user_create(struct forge *f, struct process *p, const json_t *description)
@@ -314,14 +367,11 @@ void user_create(struct forge *f, struct process *p, const json_t *description)
 					    : 0x7fffffd0000 + forge_below(f, 16) * PAGE_SIZE);
 	p->space.next = user_place(&u, 0x8000000, 0x8000000);
 	if (!scenario_flag(description, "minimal")) {
+		p->peb = u.peb;
 		paging_map(f, &p->space, 0x7ffe0000, f->shared_frame, 0x5 | PTE_NX | 0x20);
 		user_region(&u, 0x7ffe0000, PAGE_SIZE, 1);
 		user_region(&u, u.heap, HEAP_BYTES, 4);
 		create_peb(&u);
-		create_stack(&u);
 	}
 	create_regions(&u);
-	// The hives of the Registry process come later, and its tree with them.
-	if (strcmp(p->name, "Registry") != 0)
-		vad_write_tree(f, p);
 }
