@@ -1,7 +1,8 @@
-// The kernel's globals without its symbols: by exports, debugger data, what the container says, and
-// the heads of lists that lie in the kernel's image.
+// The kernel's globals without its symbols: by exports, debugger data, exported functions' code,
+// what the container says, and the heads of lists that lie in the kernel's image.
 // SPDX-License-Identifier: Apache-2.0
-#include "win/identify.h"
+#include "win/globals_kdbg.h"
+#include "win/globals_recipe.h"
 #include "win/kernel_pe.h"
 #include "win/nearest_parts.h"
 #include <eidetic/registry.h>
@@ -11,9 +12,6 @@ enum {
 	IMAGE_MAX = 64 << 20,
 	IMAGE_GUESS = 16 << 20, // without a header
 	POINTER_MAX = 8,
-	// _KDDEBUGGER_DATA64, which does not change
-	KDBG_MODULE_LIST_AT = 0x48,
-	KDBG_PROCESS_HEAD_AT = 0x50,
 	PID_SYSTEM = 4,
 };
 
@@ -109,76 +107,78 @@ static ei_error *heads_find(
 	return NULL;
 }
 
-// ---- exports, debugger data, the container --------------------------------------------------
-static const char *const exports[] = { "KeNumberProcessors", "NtBuildNumber",
-	"PsInitialSystemProcess", "PsLoadedModuleList" };
+// ---- exports, debugger data, code, the container --------------------------------------------
+// Variables that kernels export, of those that anybody asks for.
+static const char *const exports[] = { "KdVersionBlock", "KeNumberProcessors",
+	"KeServiceDescriptorTable", "NtBuildLab", "NtBuildNumber", "PsInitialSystemProcess",
+	"PsLoadedModuleList", "PsProcessType", "PsThreadType" };
 
-static void add(struct globals *globals, const char *name, uint64_t rva)
+static void exports_say(
+	const struct kernel_image *kernel, const struct kernel_pe *pe, struct claims *claims)
 {
-	globals->exported[globals->exported_count++] = (struct symbol_at){ name, rva };
-}
-
-static struct global_lead exports_read(const struct nearest_wish *wish, struct globals *globals)
-{
-	const struct identity *identity = &wish->session->identity;
-	struct global_lead lead = { .witness = "export table" };
-	struct kernel_pe pe;
 	uint32_t rva;
-	if (!kernel_pe_open(&identity->kernel, wish->reader, identity->kernel_base, &pe))
-		return lead;
 	for (size_t i = 0; i < ARRAY_LENGTH(exports); i++)
-		if (kernel_pe_export(&pe, exports[i], &rva))
-			add(globals, exports[i], rva);
-	if (kernel_pe_export(&pe, "PsInitialSystemProcess", &rva))
-		globals->system = pointer_at(wish, identity->kernel_base + rva);
-	if (kernel_pe_export(&pe, "PsLoadedModuleList", &rva))
-		lead.module_list = identity->kernel_base + rva;
-	return lead;
+		if (kernel_pe_export(pe, exports[i], &rva))
+			claim(claims, kernel, exports[i], "export table", kernel->base + rva);
 }
 
-static uint64_t kdbg_pointer(const struct nearest_wish *wish, uint64_t va)
+static void debugger_says(
+	const struct kernel_image *kernel, struct code *code, uint64_t hint, struct claims *claims)
 {
-	const struct space *space = &wish->session->identity.kernel;
-	uint8_t bytes[8];
-	if (space_read(space, wish->reader, va, bytes, sizeof bytes, NULL) != sizeof bytes)
-		return 0;
-	return space->mode->canonical(load_u64(bytes));
+	struct kdbg kdbg;
+	const char *name;
+	uint32_t offset;
+	if (!kdbg_find(kernel, code, hint, &kdbg))
+		return;
+	claim(claims, kernel, "KdDebuggerDataBlock", kdbg.witness, kdbg.va);
+	claim(claims, kernel, "KiWaitNever", kdbg.witness, kdbg.wait_never);
+	claim(claims, kernel, "KiWaitAlways", kdbg.witness, kdbg.wait_always);
+	claim(claims, kernel, "KdpDataBlockEncoded", kdbg.witness, kdbg.encoded_flag);
+	for (size_t i = 0; (name = kdbg_global(i, &offset)); i++)
+		claim(claims, kernel, name, kdbg.witness, kdbg_pointer(kernel, &kdbg, offset));
 }
 
-static struct global_lead kdbg_read(const struct nearest_wish *wish, struct globals *globals)
+static void container_says(
+	const struct session *session, const struct kernel_image *kernel, struct claims *claims)
+{
+	const struct image_hints *hints = image_hints(session->image);
+	uint64_t (*canonical)(uint64_t) = kernel->space->mode->canonical;
+	claim(claims, kernel, "PsActiveProcessHead", "dump header",
+		canonical(hints->ps_active_process_head));
+	claim(claims, kernel, "PsLoadedModuleList", "dump header",
+		canonical(hints->ps_loaded_module_list));
+}
+
+// The better witnesses first.
+static ei_error *all_say(
+	const struct nearest_wish *wish, const struct kernel_image *kernel, struct claims *claims)
 {
 	const struct identity *identity = &wish->session->identity;
-	struct global_lead lead = { .witness = "debugger data" };
-	uint64_t kdbg = identity->kdbg;
-	if (!kdbg)
-		kdbg = identify_kdbg(&identity->kernel, wish->reader, identity->kernel_base,
-			identity->kernel_size);
-	if (!kdbg)
-		return lead;
-	if (in_image(identity, kdbg))
-		add(globals, "KdDebuggerDataBlock", kdbg - identity->kernel_base);
-	lead.process_head = kdbg_pointer(wish, kdbg + KDBG_PROCESS_HEAD_AT);
-	lead.module_list = kdbg_pointer(wish, kdbg + KDBG_MODULE_LIST_AT);
-	return lead;
-}
-
-static struct global_lead hints_read(const struct nearest_wish *wish)
-{
-	const struct image_hints *hints = image_hints(wish->session->image);
-	uint64_t (*canonical)(uint64_t) = wish->session->identity.kernel.mode->canonical;
-	return (struct global_lead){
-		.witness = "dump header",
-		.process_head = canonical(hints->ps_active_process_head),
-		.module_list = canonical(hints->ps_loaded_module_list),
-	};
+	struct kernel_pe pe;
+	EI_OWNED(code) code = NULL;
+	EI_TRY(code_open(kernel, &code));
+	bool has_pe = kernel_pe_open(kernel->space, kernel->reader, kernel->base, &pe);
+	if (has_pe)
+		exports_say(kernel, &pe, claims);
+	debugger_says(kernel, code, identity->kdbg, claims);
+	if (has_pe)
+		recipes_read(kernel, &pe, code, identity->build, claims);
+	container_says(wish->session, kernel, claims);
+	return NULL;
 }
 
 ei_error *globals_find(const struct nearest_wish *wish, ei_arena *arena, struct globals *out)
 {
+	const struct identity *identity = &wish->session->identity;
+	struct kernel_image kernel = { &identity->kernel, wish->reader, identity->kernel_base,
+		(uint32_t)image_size(identity) };
 	struct globals globals = { 0 };
-	globals.leads[0] = exports_read(wish, &globals);
-	globals.leads[1] = kdbg_read(wish, &globals);
-	globals.leads[2] = hints_read(wish);
+	struct claims claims = { 0 };
+	EI_TRY(all_say(wish, &kernel, &claims));
+	memcpy(globals.said, claims.list, sizeof globals.said);
+	globals.said_count = claims.count;
+	uint64_t system = claimed(&claims, "PsInitialSystemProcess");
+	globals.system = system ? pointer_at(wish, system) : 0;
 	EI_TRY(heads_find(wish, arena, &globals));
 	*out = globals;
 	return NULL;
@@ -250,35 +250,6 @@ static uint64_t head_of(const struct fit *fit, const struct globals *globals,
 	return 0;
 }
 
-// One global, by the list that it begins and by all leads: the list is the better witness.
-struct choice {
-	const char *name;
-	uint64_t by_list;
-	uint64_t by_lead[GLOBAL_LEADS];
-};
-
-static uint64_t choose(const struct fit *fit, const struct globals *globals,
-	const struct choice *choice, const char **doubt)
-{
-	const struct identity *identity = &fit->wish->session->identity;
-	uint64_t chosen = choice->by_list;
-	const char *witness = "its list";
-	for (size_t i = 0; i < GLOBAL_LEADS; i++) {
-		uint64_t lead = choice->by_lead[i];
-		if (!lead || !in_image(identity, lead) || lead == chosen)
-			continue;
-		if (chosen)
-			*doubt = ei_text(fit->wish->session->arena,
-				"%s is at 0x%llx by %s, at 0x%llx by the %s", choice->name,
-				(unsigned long long)chosen, witness, (unsigned long long)lead,
-				globals->leads[i].witness);
-		else
-			witness = globals->leads[i].witness;
-		chosen = chosen ? chosen : lead;
-	}
-	return chosen;
-}
-
 // System is the first of the list, so the head is what its own link points back to.
 static uint64_t head_before_system(const struct fit *fit, const struct globals *globals)
 {
@@ -290,48 +261,9 @@ static uint64_t head_before_system(const struct fit *fit, const struct globals *
 	return in_image(identity, head) ? head : 0;
 }
 
-static void put(
-	struct symbol_at *symbols, size_t *count, const char *name, uint64_t va, uint64_t base)
-{
-	if (va && *count < GLOBALS_MAX)
-		symbols[(*count)++] = (struct symbol_at){ name, va - base };
-}
-
-size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
-	const struct profile *types, const struct profile *hive_types,
-	struct symbol_at symbols[GLOBALS_MAX], const char **doubt)
-{
-	uint64_t base = wish->session->identity.kernel_base;
-	struct choice process = { .name = "PsActiveProcessHead" };
-	struct choice module = { .name = "PsLoadedModuleList" };
-	struct fit fit;
-	size_t count = 0;
-	*doubt = NULL;
-	if (!fit_init(wish, types, hive_types, &fit))
-		return 0;
-	process.by_list = head_of(&fit, globals, is_process_head);
-	if (!process.by_list)
-		process.by_list = head_before_system(&fit, globals);
-	module.by_list = head_of(&fit, globals, is_module_list);
-	for (size_t i = 0; i < GLOBAL_LEADS; i++) {
-		process.by_lead[i] = globals->leads[i].process_head;
-		module.by_lead[i] = globals->leads[i].module_list;
-	}
-	bool system = globals->system && is_system(&fit, globals->system);
-	if (!process.by_list && !system)
-		return 0;
-	for (size_t i = 0; i < globals->exported_count; i++)
-		if (strcmp(globals->exported[i].name, module.name) != 0)
-			symbols[count++] = globals->exported[i];
-	put(symbols, &count, process.name, choose(&fit, globals, &process, doubt), base);
-	put(symbols, &count, module.name, choose(&fit, globals, &module, doubt), base);
-	put(symbols, &count, "CmpHiveListHead", head_of(&fit, globals, is_hive_list), base);
-	return count;
-}
-
 // ---- every witness --------------------------------------------------------------------------
 struct witnesses {
-	struct global_witness *out;
+	struct global_witness *out; // GLOBAL_WITNESSES_MAX
 	size_t count;
 };
 
@@ -341,7 +273,20 @@ static void say(struct witnesses *all, const char *global, const char *witness, 
 		all->out[all->count++] = (struct global_witness){ global, witness, va };
 }
 
-static void witnesses_of_lists(
+// System has the kernel's own handle table, and that is what the variable points to.
+static bool is_contradicted(
+	const struct fit *fit, const struct globals *globals, const struct global_witness *said)
+{
+	struct member table;
+	if (strcmp(said->global, "ObpKernelHandleTable") != 0 || !globals->system ||
+		!profile_member(fit->types, "_EPROCESS", "ObjectTable", &table))
+		return false;
+	return pointer_at(fit->wish, said->va) !=
+	       pointer_at(fit->wish, globals->system + table.offset);
+}
+
+// A list itself is the best witness of its head.
+static void witnesses_with_types(
 	const struct fit *fit, const struct globals *globals, struct witnesses *all)
 {
 	say(all, "PsActiveProcessHead", "its list", head_of(fit, globals, is_process_head));
@@ -349,6 +294,17 @@ static void witnesses_of_lists(
 		head_before_system(fit, globals));
 	say(all, "PsLoadedModuleList", "its list", head_of(fit, globals, is_module_list));
 	say(all, "CmpHiveListHead", "its list", head_of(fit, globals, is_hive_list));
+}
+
+// `fit` may be NULL: then nobody is contradicted.
+static void witnesses_without(
+	const struct fit *fit, const struct globals *globals, struct witnesses *all)
+{
+	for (size_t i = 0; i < globals->said_count; i++) {
+		const struct global_witness *said = &globals->said[i];
+		if (!fit || !is_contradicted(fit, globals, said))
+			say(all, said->global, said->witness, said->va);
+	}
 }
 
 ei_error *globals_witnessed(const struct nearest_wish *wish, const struct profile *types,
@@ -360,19 +316,64 @@ ei_error *globals_witnessed(const struct nearest_wish *wish, const struct profil
 	EI_OWNED(ei_arena) arena = NULL;
 	EI_TRY(ei_arena_create(HEADS_MAX * sizeof(struct ring_head) * 4, &arena));
 	EI_TRY(globals_find(wish, arena, &globals));
-	for (size_t i = 0; i < globals.exported_count; i++)
-		say(&all, globals.exported[i].name,
-			strcmp(globals.exported[i].name, "KdDebuggerDataBlock") ? "export table"
-										: "its signature",
-			wish->session->identity.kernel_base + globals.exported[i].rva);
-	for (size_t i = 0; i < GLOBAL_LEADS; i++) {
-		const struct global_lead *lead = &globals.leads[i];
-		say(&all, "PsActiveProcessHead", lead->witness, lead->process_head);
-		if (i) // the export table has said it
-			say(&all, "PsLoadedModuleList", lead->witness, lead->module_list);
-	}
-	if (fit_init(wish, types, types, &fit))
-		witnesses_of_lists(&fit, &globals, &all);
+	bool fits = fit_init(wish, types, types, &fit);
+	if (fits)
+		witnesses_with_types(&fit, &globals, &all);
+	witnesses_without(fits ? &fit : NULL, &globals, &all);
 	*count = all.count;
 	return NULL;
+}
+
+// ---- the symbols ----------------------------------------------------------------------------
+static const struct global_witness *first_of(const struct witnesses *all, const char *global)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (!strcmp(all->out[i].global, global))
+			return &all->out[i];
+	return NULL;
+}
+
+static void doubt_add(ei_arena *arena, const struct global_witness *chosen,
+	const struct global_witness *other, const char **doubt)
+{
+	const char *before = *doubt ? *doubt : "", *comma = *doubt ? "; " : "";
+	const char *text = ei_text(arena, "%s%s%s is at 0x%llx by %s, at 0x%llx by %s", before,
+		comma, chosen->global, (unsigned long long)chosen->va, chosen->witness,
+		(unsigned long long)other->va, other->witness);
+	*doubt = text ? text : *doubt;
+}
+
+// The first witness of each global has the say; those who contradict it are a doubt.
+static size_t choose(const struct session *session, const struct witnesses *all,
+	struct symbol_at symbols[GLOBALS_MAX], const char **doubt)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct global_witness *said = &all->out[i];
+		const struct global_witness *first = first_of(all, said->global);
+		if (first == said && count < GLOBALS_MAX)
+			symbols[count++] = (struct symbol_at){ said->global,
+				said->va - session->identity.kernel_base };
+		else if (first->va != said->va)
+			doubt_add(session->arena, first, said, doubt);
+	}
+	return count;
+}
+
+size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
+	const struct profile *types, const struct profile *hive_types,
+	struct symbol_at symbols[GLOBALS_MAX], const char **doubt)
+{
+	struct global_witness list[GLOBAL_WITNESSES_MAX];
+	struct witnesses all = { .out = list };
+	struct fit fit;
+	*doubt = NULL;
+	if (!fit_init(wish, types, hive_types, &fit))
+		return 0;
+	witnesses_with_types(&fit, globals, &all);
+	bool system = globals->system && is_system(&fit, globals->system);
+	if (!first_of(&all, "PsActiveProcessHead") && !system)
+		return 0;
+	witnesses_without(&fit, globals, &all);
+	return choose(wish->session, &all, symbols, doubt);
 }

@@ -11,20 +11,18 @@ struct ring_head {
 	uint64_t va, first, last;
 };
 
-// Where a global is, by a witness that does not need types; 0: it does not say.
-struct global_lead {
-	const char *witness;
-	uint64_t process_head; // PsActiveProcessHead
-	uint64_t module_list;  // PsLoadedModuleList
+// What one witness says of where a global is.
+struct global_witness {
+	const char *global, *witness; // the witness as in "the export table says"
+	uint64_t va;
 };
 
-enum { GLOBAL_LEADS = 3, GLOBALS_MAX = 16 };
+enum { GLOBALS_MAX = 64, GLOBAL_WITNESSES_MAX = 128 };
 
 // What is found once, whatever the types.
 struct globals {
-	struct global_lead leads[GLOBAL_LEADS];
-	struct symbol_at exported[GLOBALS_MAX];
-	size_t exported_count;
+	struct global_witness said[GLOBAL_WITNESSES_MAX]; // all in the kernel's image
+	size_t said_count;
 	uint64_t system; // where PsInitialSystemProcess points
 	const struct ring_head *heads;
 	size_t head_count;
@@ -40,13 +38,6 @@ EI_CHECKED ei_error *globals_find(
 size_t globals_fit(const struct nearest_wish *wish, const struct globals *globals,
 	const struct profile *types, const struct profile *hive_types,
 	struct symbol_at symbols[GLOBALS_MAX], const char **doubt);
-
-// What one witness says of where a global is.
-struct global_witness {
-	const char *global, *witness;
-	uint64_t va;
-};
-enum { GLOBAL_WITNESSES_MAX = 64 };
 
 // All that witnesses say, in any order, with `types` for those that need them.
 EI_CHECKED ei_error *globals_witnessed(const struct nearest_wish *wish, const struct profile *types,

@@ -1,0 +1,310 @@
+// The kernel's data for its debugger: in clear, or decoded with what the kernel's own code names.
+//
+// Sources: offsets are those of wdbgexts.h (Windows SDK). The way it is encoded was compared with
+// decompiled KdCopyDataBlock and KdEncodeDataBlock of 9600, 14393, 19041, 22000, 22621 and
+// 22631 kernels; how long the block is (0x360 to 0x3a0 bytes) is read from it.
+// SPDX-License-Identifier: Apache-2.0
+#include "win/globals_kdbg.h"
+
+#include "win/identify.h"
+#include "win/kernel_pe.h"
+
+enum {
+	TAG_AT = 0x10,
+	SIZE_AT = 0x14,
+	BASE_AT = 0x18,
+	SIZE_MIN = 0x100,
+	TAG = 0x4742444b, // "KDBG"
+	CALLEES_MAX = 64,
+	REFERENCES_MAX = 16,
+	WALK_LIMIT = 1024,
+	COPY_LIMIT = 160,   // of the function that decodes: it is short
+	BEFORE_SWAP = 0x80, // bytes of it before the swap of bytes
+	CANDIDATES_MAX = 256,
+};
+
+// ---- globals it names -----------------------------------------------------------------------
+// clang-format off
+static const struct { uint32_t offset; const char *name; } fields[] = {
+	{ 0x048, "PsLoadedModuleList" },
+	{ 0x050, "PsActiveProcessHead" },
+	{ 0x058, "PspCidTable" },
+	{ 0x060, "ExpSystemResourcesList" },
+	{ 0x080, "KeBugCheckCallbackListHead" },
+	{ 0x090, "IopErrorLogListHead" },
+	{ 0x098, "ObpRootDirectoryObject" },
+	{ 0x0c0, "MmPfnDatabase" },
+	{ 0x0f0, "MmHighestPhysicalPage" },
+	{ 0x208, "NtBuildLab" },
+	{ 0x218, "KiProcessorBlock" },
+	{ 0x220, "MmUnloadedDrivers" },
+	{ 0x228, "MmLastUnloadedDriver" },
+	{ 0x268, "CmNtCSDVersion" },
+};
+// clang-format on
+
+const char *kdbg_global(size_t index, uint32_t *offset)
+{
+	if (index >= ARRAY_LENGTH(fields))
+		return NULL;
+	*offset = fields[index].offset;
+	return fields[index].name;
+}
+
+uint64_t kdbg_pointer(const struct kernel_image *kernel, const struct kdbg *kdbg, uint32_t offset)
+{
+	if (!span_inside(offset, 8, kdbg->size))
+		return 0;
+	return kernel->space->mode->canonical(load_u64(kdbg->bytes + offset));
+}
+
+// ---- is it the block? -----------------------------------------------------------------------
+static bool accept(const struct kernel_image *kernel, struct kdbg *kdbg)
+{
+	uint32_t size = load_u32(kdbg->bytes + SIZE_AT);
+	uint64_t base = kernel->space->mode->canonical(load_u64(kdbg->bytes + BASE_AT));
+	if (load_u32(kdbg->bytes + TAG_AT) != TAG || size < SIZE_MIN || base != kernel->base)
+		return false;
+	kdbg->size = MIN(size, (uint32_t)KDBG_BYTES_MAX);
+	return true;
+}
+
+static bool clear_at(const struct kernel_image *kernel, uint64_t va, struct kdbg *out)
+{
+	struct kdbg kdbg = { .va = va, .witness = "debugger data" };
+	if (!va || space_read(kernel->space, kernel->reader, va, kdbg.bytes, KDBG_BYTES_MAX, NULL) <
+			   SIZE_MIN)
+		return false;
+	if (!accept(kernel, &kdbg))
+		return false;
+	*out = kdbg;
+	return true;
+}
+
+static uint64_t rotate_left(uint64_t value, uint64_t by)
+{
+	by &= 63;
+	return by ? value << by | value >> (64 - by) : value;
+}
+
+bool kdbg_decode(const struct kernel_image *kernel, uint64_t block, uint64_t wait_never,
+	uint64_t wait_always, uint64_t encoded_flag, struct kdbg *out)
+{
+	struct kdbg kdbg = { .va = block,
+		.wait_never = wait_never,
+		.wait_always = wait_always,
+		.encoded_flag = encoded_flag,
+		.witness = "debugger data, decoded" };
+	uint8_t never_bytes[8], always_bytes[8];
+	if (space_read(kernel->space, kernel->reader, block, kdbg.bytes, KDBG_BYTES_MAX, NULL) <
+			SIZE_MIN ||
+		!kernel_read(kernel, wait_never, never_bytes, sizeof never_bytes) ||
+		!kernel_read(kernel, wait_always, always_bytes, sizeof always_bytes))
+		return false;
+	uint64_t never = load_u64(never_bytes), always = load_u64(always_bytes);
+	for (size_t at = 0; at < KDBG_BYTES_MAX; at += 8) {
+		uint64_t value = rotate_left(never ^ load_u64(kdbg.bytes + at), never);
+		value = always ^ __builtin_bswap64(encoded_flag ^ value);
+		memcpy(kdbg.bytes + at, &value, sizeof value);
+	}
+	if (!accept(kernel, &kdbg))
+		return false;
+	*out = kdbg;
+	return true;
+}
+
+// ---- the code that decodes it ---------------------------------------------------------------
+struct addresses {
+	uint64_t va[REFERENCES_MAX];
+	size_t count;
+};
+
+static void addresses_add(struct addresses *set, uint64_t va)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->va[i] == va)
+			return;
+	if (set->count < REFERENCES_MAX)
+		set->va[set->count++] = va;
+}
+
+// What a function that swaps bytes refers to.
+struct decoder {
+	struct addresses blocks; // addresses it takes
+	struct addresses flags;  // bytes it tests
+	struct addresses keys;   // eight bytes it reads
+	bool swaps;
+};
+
+static bool decoder_visit(void *context, const struct code_ref *ref)
+{
+	struct decoder *decoder = context;
+	decoder->swaps |= ref->use == CODE_SWAP && ref->size == 8;
+	if (ref->use == CODE_ADDRESS)
+		addresses_add(&decoder->blocks, ref->target);
+	else if (ref->size == 1 && (ref->use & (CODE_TOUCH | CODE_LOAD)))
+		addresses_add(&decoder->flags, ref->target);
+	else if (ref->size == 8 && (ref->use & (CODE_TOUCH | CODE_LOAD)))
+		addresses_add(&decoder->keys, ref->target);
+	return true;
+}
+
+static bool try_keys(const struct kernel_image *kernel, const struct addresses *keys,
+	uint64_t block, uint64_t flag, struct kdbg *out)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		for (size_t j = 0; j < keys->count; j++)
+			if (i != j &&
+				kdbg_decode(kernel, block, keys->va[i], keys->va[j], flag, out))
+				return true;
+	return false;
+}
+
+// The flag's address is used as a number, so it is taken, too.
+static bool try_decoder(
+	const struct kernel_image *kernel, const struct decoder *decoder, struct kdbg *out)
+{
+	if (!decoder->swaps)
+		return false;
+	for (size_t i = 0; i < decoder->blocks.count; i++)
+		for (size_t j = 0; j < decoder->flags.count; j++)
+			if (try_keys(kernel, &decoder->keys, decoder->blocks.va[i],
+				    decoder->flags.va[j], out))
+				return true;
+	return false;
+}
+
+static bool try_function(
+	const struct kernel_image *kernel, struct code *code, uint64_t va, struct kdbg *out)
+{
+	struct decoder decoder = { 0 };
+	code_walk(code, va, COPY_LIMIT, decoder_visit, &decoder);
+	return try_decoder(kernel, &decoder, out);
+}
+
+struct callees {
+	uint64_t va[CALLEES_MAX];
+	size_t count;
+};
+
+static bool callee_visit(void *context, const struct code_ref *ref)
+{
+	struct callees *callees = context;
+	if (ref->use == CODE_CALL)
+		callees->va[callees->count++] = ref->target;
+	return callees->count < CALLEES_MAX;
+}
+
+// Exported functions that copy the block into a dump, by way of KdCopyDataBlock.
+static const char *const dumpers[] = { "KeCapturePersistentThreadState", "IoFillTriageDumpBuffer",
+	"KeInitializeCrashDumpHeader" };
+
+static bool decode_by_exports(
+	const struct kernel_image *kernel, struct code *code, struct kdbg *out)
+{
+	struct kernel_pe pe;
+	uint32_t rva;
+	if (!kernel_pe_open(kernel->space, kernel->reader, kernel->base, &pe))
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(dumpers); i++) {
+		struct callees callees = { 0 };
+		if (!kernel_pe_export(&pe, dumpers[i], &rva))
+			continue;
+		code_walk(code, kernel->base + rva, WALK_LIMIT, callee_visit, &callees);
+		for (size_t n = 0; n < callees.count; n++)
+			if (try_function(kernel, code, callees.va[n], out))
+				return true;
+	}
+	return false;
+}
+
+// Eight bytes are swapped at `code`: REX.W 0F C8+r.
+static bool is_swap(const uint8_t *code)
+{
+	return (code[0] == 0x48 || code[0] == 0x49) && code[1] == 0x0f && (code[2] & 0xf8) == 0xc8;
+}
+
+// A rotation by cl before it, REX.W D3 /0, as only encoded data has them.
+static bool is_rotation(const uint8_t *code)
+{
+	return (code[0] == 0x48 || code[0] == 0x49) && code[1] == 0xd3 && (code[2] & 0xf8) == 0xc0;
+}
+
+// Where the function begins is not known, but functions follow padding or the end of another.
+static bool may_begin(const uint8_t *code)
+{
+	return code[-1] == 0xcc || code[-1] == 0x90 || code[-1] == 0xc3;
+}
+
+static bool try_before(
+	const struct kernel_image *kernel, struct code *code, uint64_t swap, struct kdbg *out)
+{
+	uint8_t bytes[BEFORE_SWAP + 1];
+	if (swap - kernel->base < sizeof bytes ||
+		!kernel_read(kernel, swap - sizeof bytes, bytes, sizeof bytes))
+		return false;
+	for (size_t at = 1; at < sizeof bytes; at++) {
+		uint64_t va = swap - sizeof bytes + at;
+		if (va % 4 == 0 && may_begin(bytes + at) && try_function(kernel, code, va, out))
+			return true;
+	}
+	return false;
+}
+
+struct swap_scan {
+	const struct kernel_image *kernel;
+	struct code *code;
+	struct kdbg *out;
+	uint32_t candidates;
+	bool found;
+};
+
+static void swaps_of_page(struct swap_scan *scan, uint64_t va)
+{
+	uint8_t bytes[PAGE_SIZE + 16];
+	size_t got = space_read(
+		scan->kernel->space, scan->kernel->reader, va, bytes, sizeof bytes, NULL);
+	for (size_t at = 16; at + 3 <= got && scan->candidates < CANDIDATES_MAX; at++) {
+		bool rotated = false;
+		if (!is_swap(bytes + at))
+			continue;
+		for (size_t back = 3; back <= 16; back++)
+			rotated |= is_rotation(bytes + at - back);
+		if (!rotated)
+			continue;
+		scan->candidates++;
+		scan->found = try_before(scan->kernel, scan->code, va + at, scan->out);
+		if (scan->found)
+			return;
+	}
+}
+
+static bool decode_by_scan(const struct kernel_image *kernel, struct code *code, struct kdbg *out)
+{
+	struct swap_scan scan = { .kernel = kernel, .code = code, .out = out };
+	uint64_t last = kernel->base + kernel->size - 1;
+	struct page page;
+	for (uint64_t va = kernel->base;
+		space_next(kernel->space, kernel->reader, va, last, 0, &page);) {
+		uint64_t end = MIN(page.va + page.size - 1, last);
+		for (uint64_t at = MAX(page.va, va); at < end && !scan.found; at += PAGE_SIZE)
+			swaps_of_page(&scan, at);
+		va = page.va + page.size;
+		if (scan.found || va - 1 >= last)
+			break;
+	}
+	return scan.found;
+}
+
+bool kdbg_find(
+	const struct kernel_image *kernel, struct code *code, uint64_t hint, struct kdbg *out)
+{
+	if (clear_at(kernel, hint, out))
+		return true;
+	uint64_t clear = identify_kdbg(kernel->space, kernel->reader, kernel->base, kernel->size);
+	if (clear_at(kernel, clear, out))
+		return true;
+	if (!code || kernel->space->mode->pointer_size != 8)
+		return false;
+	return decode_by_exports(kernel, code, out) || decode_by_scan(kernel, code, out);
+}
