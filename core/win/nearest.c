@@ -4,6 +4,7 @@
 
 #include "win/kernel_pe.h"
 #include "win/nearest_parts.h"
+#include "win/self_test.h"
 #include <stdlib.h>
 
 enum {
@@ -201,25 +202,58 @@ static ei_error *try_all(const struct nearest_wish *wish, struct trials *trials)
 }
 
 // ---- the result -----------------------------------------------------------------------------
+// "a; b; c" of what `text` gives for the tests that failed; each thing once.
+static const char *failures_text(ei_arena *arena, const struct verdict *verdict,
+	const char *separator, const char *(*text)(const char *test))
+{
+	const char *all = "";
+	for (uint32_t i = 0; i < verdict->failed; i++) {
+		const char *one = text(verdict->failures[i]);
+		if (!one || strstr(all, one))
+			continue;
+		const char *longer = ei_text(arena, "%s%s%s", all, *all ? separator : "", one);
+		all = longer ? longer : all;
+	}
+	return all;
+}
+
+static const char *test_itself(const char *test)
+{
+	return test;
+}
+
+static const char *test_columns(const char *test)
+{
+	const char *claim, *rests;
+	return self_test_claim(test, &claim, &rests) ? rests : NULL;
+}
+
+static const char *profile_text(ei_arena *arena, const struct trial *best)
+{
+	struct profile_info info = profile_info(best->profile);
+	const char *lender = best->lender[0] ? ", hives as in " : "";
+	const char *text = ei_text(arena, "%s%s%s", info.name, lender, best->lender);
+	return text ? text : "";
+}
+
 static void describe(const struct nearest_wish *wish, const struct trial *best, struct nearest *out)
 {
 	ei_arena *arena = wish->session->arena;
-	const char *name = profile_info(best->profile).name;
-	if (best->lender[0])
-		name = ei_text(arena, "%s, hives as in %s", name, best->lender);
-	name = name ? name : "";
 	const struct verdict *verdict = &best->verdict;
+	const char *doubt = best->doubt ? best->doubt : "";
 	uint32_t all = verdict->passed + verdict->failed;
-	snprintf(out->how, sizeof out->how, "nearest: %s, verified %u/%u%s%s", name,
-		verdict->passed, all, verdict->failed ? "; failed: " : "", verdict->failures);
+	const char *failures = failures_text(arena, verdict, ", ", test_itself);
+	snprintf(out->how, sizeof out->how, "nearest: %u family, verified %u/%u (%s)%s%s",
+		build_of(profile_info(best->profile).version).number, verdict->passed, all,
+		profile_text(arena, best), verdict->failed ? "; failed: " : "", failures);
+	out->note = best->doubt;
 	if (verdict->failed)
 		out->note = ei_text(arena,
 			"the profile is of a near build, %s, and these of its %u self-tests fail: "
-			"%s; columns that rest on them are doubtful%s%s",
-			name, all, verdict->failures, best->doubt ? "; " : "",
-			best->doubt ? best->doubt : "");
-	else if (best->doubt)
-		out->note = best->doubt;
+			"%s; doubtful are therefore: %s%s%s",
+			profile_text(arena, best), all, failures,
+			failures_text(arena, verdict, "; ", test_columns), *doubt ? "; " : "",
+			doubt);
 }
 
 ei_error *profile_nearest(const struct nearest_wish *wish, struct nearest *out)

@@ -14,7 +14,7 @@ struct nearest_wish {
 
 struct nearest {
 	struct profile *profile; // yours
-	char how[400];           // "nearest: win10-19041.1237-x64, verified 26/26"
+	char how[400];           // "nearest: 19041 family, verified 41/41 (win10-19041.1237-x64)"
 	const char *note;        // what to be careful with, in the session's arena; NULL: nothing
 };
 

@@ -44,11 +44,13 @@ EI_CHECKED ei_error *globals_witnessed(const struct nearest_wish *wish, const st
 	struct global_witness out[GLOBAL_WITNESSES_MAX], size_t *count);
 
 // ---- self-tests -----------------------------------------------------------------------------
+enum { TEST_TALLIES_MAX = 64 };
+
 struct verdict {
 	uint32_t passed, failed;
-	bool hives_failed;  // some of the failures are the registry's
-	char failures[256]; // names of the tests that failed, "a, b"
-	bool usable;        // System and the processes' page tables are where they should be
+	bool hives_failed; // some of the failures are the registry's
+	bool usable;       // System and the processes' page tables are where they should be
+	const char *failures[TEST_TALLIES_MAX]; // names of the tests that failed
 };
 
 // Reads the image with `profile` and counts what holds.
@@ -61,7 +63,6 @@ struct test_tally {
 	uint32_t good, bad;
 	bool failed;
 };
-enum { TEST_TALLIES_MAX = 64 };
 
 // profile_verify(), test by test.
 EI_CHECKED ei_error *profile_tally(const struct nearest_wish *wish, struct profile *profile,

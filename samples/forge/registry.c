@@ -202,7 +202,9 @@ void registry_create_all(struct forge *f)
 	list_init(f, &f->kernel, head);
 	uint64_t first = 0;
 	if (f->registry) {
-		first = 0x1ac00000000 + forge_below(f, 0x400) * 0x10000000;
+		uint64_t place = forge_below(f, 0x400);
+		first = f->pointer == 8 ? 0x1ac00000000 + place * 0x10000000
+					: 0x10000000 + place * 0x10000;
 		f->registry->space.next = first;
 	}
 	size_t i;

@@ -26,7 +26,7 @@ verified() {
 	name=$1
 	shift
 	run -q -f "$work/image" "$@" info
-	all=$(profile | sed -n 's|^nearest: [a-z0-9.-]*, verified \([0-9]*\)/\1$|\1|p')
+	all=$(profile | sed -n 's|^nearest: [0-9]* family, verified \([0-9]*\)/\1 ([a-z0-9.-]*)$|\1|p')
 	claim "${name}_is_verified" "$([ "${all:-0}" -ge 20 ] || profile)"
 }
 
