@@ -19,7 +19,6 @@ enum {
 	DBI_SYMBOLS = 20,
 	DBI_PARTS = 24, // sizes of the parts behind the header
 	DBI_MACHINE = 58,
-	DBI_SIZE = 64,
 };
 
 // Places in the last part: stream numbers of debug data.
@@ -59,6 +58,7 @@ ei_error *pdb_dbi_parse(const struct bytes *stream, struct pdb_dbi *out)
 	*out = (struct pdb_dbi){
 		.age = load_u32(header + DBI_AGE),
 		.machine = load_u16(header + DBI_MACHINE),
+		.modules = load_u32(header + DBI_PARTS),
 		.symbols = load_u16(header + DBI_SYMBOLS),
 		.sections = debug_stream(debug, size, DEBUG_SECTIONS),
 		.sections_were = debug_stream(debug, size, DEBUG_SECTIONS_WERE),
@@ -170,7 +170,7 @@ static ei_error *read_streams(struct flat_builder *builder, const struct msf *ms
 	EI_TRY(msf_stream(msf, STREAM_DEBUG, SIZE_MAX, &debug));
 	EI_TRY(pdb_dbi_parse(&debug, &dbi));
 	add_build(builder, &id, path, 0);
-	return pdb_symbols_read(builder, msf, &dbi, id.pointer_size);
+	return pdb_symbols_read(builder, msf, &debug, &dbi, id.pointer_size);
 }
 
 ei_error *pdb_read(

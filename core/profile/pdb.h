@@ -39,9 +39,12 @@ struct pdb_identity {
 	uint32_t pointer_size; // 0: the database does not say
 };
 
+enum { DBI_SIZE = 64 }; // bytes of the header
+
 // The debug information stream's header, as far as it is used here.
 struct pdb_dbi {
 	uint32_t age, machine;
+	uint32_t modules;       // bytes of the records about source files, behind the header
 	uint16_t symbols;       // stream of symbol records
 	uint16_t sections;      // stream of section headers
 	uint16_t sections_were; // the same before the image's pages were moved, or none
@@ -59,9 +62,10 @@ EI_CHECKED ei_error *pdb_dbi_parse(const struct bytes *stream, struct pdb_dbi *o
 EI_CHECKED ei_error *pdb_types_read(
 	struct flat_builder *builder, const struct bytes *tpi, uint32_t *pointer_size);
 
-// Adds the public and global data symbols to the open build.
+// Adds the public and global symbols to the open build, and the data of single source files where
+// the database still has it. `debug` is the whole stream that `dbi` was parsed from.
 EI_CHECKED ei_error *pdb_symbols_read(struct flat_builder *builder, const struct msf *msf,
-	const struct pdb_dbi *dbi, uint32_t pointer_size);
+	const struct bytes *debug, const struct pdb_dbi *dbi, uint32_t pointer_size);
 
 // All of it: a layout and a build whose PDB is the last step of `path`.
 EI_CHECKED ei_error *pdb_read(

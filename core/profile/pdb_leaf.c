@@ -35,6 +35,7 @@ static const struct leaf leaves[] = {
 	{ 0x1005, LEAF_STRUCT,   NAME_COUNTED, 4, 4, 2, 0, 16 },
 	{ 0x1006, LEAF_STRUCT,   NAME_COUNTED, 4, 4, 2, 0,  8 }, // union
 	{ 0x1007, LEAF_ENUM,     NAME_COUNTED, 4, 8, 2, 4, 12 },
+	{ 0x1010, LEAF_MODIFIER, NAME_NONE,    4, 0, 0, 0,  4 }, // another name of a type
 	{ 0x1203, LEAF_FIELDS,   NAME_NONE,    4, 0, 0, 0,  0 },
 	{ 0x1205, LEAF_BITS,     NAME_NONE,    4, 0, 4, 0,  6 },
 	{ 0x1400, LEAF_BASE,     NAME_NONE,    4, 2, 0, 0,  6 },
@@ -58,6 +59,7 @@ static const struct leaf leaves[] = {
 	{ 0x1505, LEAF_STRUCT,   NAME_ZERO,    4, 4, 2, 0, 16 },
 	{ 0x1506, LEAF_STRUCT,   NAME_ZERO,    4, 4, 2, 0,  8 }, // union
 	{ 0x1507, LEAF_ENUM,     NAME_ZERO,    4, 8, 2, 4, 12 },
+	{ 0x150a, LEAF_MODIFIER, NAME_NONE,    4, 0, 0, 0,  4 }, // another name of a type
 	{ 0x150c, LEAF_NAMED,    NAME_ZERO,    4, 2, 0, 0,  6 }, // friend function
 	{ 0x150d, LEAF_MEMBER,   NAME_ZERO,    4, 2, 0, 0,  6 },
 	{ 0x150e, LEAF_NAMED,    NAME_ZERO,    4, 2, 0, 0,  6 }, // static member
@@ -66,7 +68,13 @@ static const struct leaf leaves[] = {
 	{ 0x1511, LEAF_METHOD,   NAME_ZERO,    4, 2, 0, 0,  6 },
 	{ 0x1512, LEAF_NAMED,    NAME_ZERO,    4, 2, 0, 0,  6 }, // nested type
 	{ 0x1513, LEAF_NAMED,    NAME_ZERO,    4, 2, 0, 0,  6 }, // access
+	{ 0x1518, LEAF_MODIFIER, NAME_NONE,    4, 0, 0, 0,  6 },
 	{ 0x1519, LEAF_STRUCT,   NAME_ZERO,    4, 4, 2, 0, 16 }, // interface
+	{ 0x151a, LEAF_BASE,     NAME_NONE,    4, 2, 0, 0,  6 }, // base interface
+	{ 0x1608, LEAF_STRUCT,   NAME_ZERO,    4, 4, 0, 0, 18 }, // class, since 2019
+	{ 0x1609, LEAF_STRUCT,   NAME_ZERO,    4, 4, 0, 0, 18 },
+	{ 0x160a, LEAF_STRUCT,   NAME_ZERO,    4, 4, 0, 0, 10 }, // union
+	{ 0x160b, LEAF_STRUCT,   NAME_ZERO,    4, 4, 0, 0, 18 }, // interface
 };
 
 // Types that need no record: kind of number by the low byte of the index.

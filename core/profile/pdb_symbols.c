@@ -8,6 +8,7 @@ enum { SYMBOLS_MAX = 4 << 20 };
 enum { NAMES_MAX = 256 << 20 }; // bytes of names that had to be copied
 enum { SECTION_SIZE = 40, SECTION_ADDRESS = 12 };
 enum { OMAP_SIZE = 8 };
+static const uint32_t omap_gone = 1u << 31; // some tools write this for what is no more, others 0
 
 // Where things are in a record, in bytes behind its kind. Of symbols with one name the lowest rank
 // counts.
@@ -33,6 +34,8 @@ static const struct symbol_kind symbol_kinds[] = {
 };
 // clang-format on
 
+enum { RANK_MODULE = 3 }; // whatever the record: of one source file only
+
 struct symbol {
 	const char *name;
 	uint32_t rva;
@@ -43,6 +46,7 @@ struct symbols {
 	struct bytes sections, omap;
 	ei_arena *names;
 	bool decorated; // C names have decorations on x86 only
+	bool in_module; // reading those of one source file
 	struct symbol *found;
 	uint32_t count, room;
 };
@@ -67,7 +71,7 @@ static bool omap_translate(const struct bytes *omap, uint32_t *rva)
 	const uint8_t *row = omap->data + (low - 1) * OMAP_SIZE;
 	uint32_t to = load_u32(row + 4);
 	*rva = to + (*rva - load_u32(row));
-	return to;
+	return to && to < omap_gone;
 }
 
 static bool address_of(
@@ -155,7 +159,10 @@ static ei_error *read_record(struct symbols *symbols, const uint8_t *record, siz
 		    &rva))
 		return NULL;
 	const char *name = name_of(symbols, kind, record, size);
-	return name ? symbol_keep(symbols, name, rva, kind->rank) : NULL;
+	if (name && symbols->in_module) // whose stream does not stay
+		name = ei_text(symbols->names, "%s", name);
+	return name ? symbol_keep(symbols, name, rva, symbols->in_module ? RANK_MODULE : kind->rank)
+		    : NULL;
 }
 
 static ei_error *read_records(struct symbols *symbols, const struct bytes *stream)
@@ -168,6 +175,61 @@ static ei_error *read_records(struct symbols *symbols, const struct bytes *strea
 				stream->size);
 		EI_TRY(read_record(symbols, stream->data + at, size));
 		at += size;
+	}
+	return NULL;
+}
+
+// ---- source files ---------------------------------------------------------------------------
+// Released databases have no records of source files, private ones do; they are not needed, so
+// what is wrong with them is no reason to refuse the rest. Behind the numbers of a module's record
+// are two names, and it is a multiple of 4 long.
+enum { MODULE_STREAM = 34, MODULE_BYTES = 36, MODULE_SIZE = 64, MODULE_SIGNATURE = 4 };
+
+static size_t module_length(const uint8_t *module, size_t left)
+{
+	size_t length = MODULE_SIZE;
+	for (int i = 0; i < 2 && length < left; i++) {
+		const uint8_t *end = memchr(module + length, 0, left - length);
+		length = end ? (size_t)(end - module) + 1 : left;
+	}
+	return (length + 3) & ~(size_t)3;
+}
+
+static ei_error *read_module(
+	struct symbols *symbols, const struct msf *msf, uint16_t index, size_t size)
+{
+	BYTES_OWNED stream = { 0 };
+	EI_OWNED(ei_error) damage = msf_stream(msf, index, size, &stream);
+	if (damage || stream.size < MODULE_SIGNATURE)
+		return NULL;
+	const struct bytes records = { stream.data + MODULE_SIGNATURE,
+		stream.size - MODULE_SIGNATURE };
+	symbols->in_module = true;
+	ei_error *error = read_records(symbols, &records);
+	symbols->in_module = false;
+	if (!error || ei_error_code(error) != EI_E_FORMAT)
+		return error;
+	ei_error_drop(error);
+	return NULL;
+}
+
+// No stream belongs to two modules, so all together are not longer than the file.
+static ei_error *read_modules(
+	struct symbols *symbols, const struct msf *msf, const struct bytes *debug, uint32_t size)
+{
+	uint64_t budget = msf->size;
+	size_t end = MIN((size_t)DBI_SIZE + size, debug->size);
+	for (size_t at = DBI_SIZE; span_inside(at, MODULE_SIZE, end);) {
+		const uint8_t *module = debug->data + at;
+		uint16_t stream = load_u16(module + MODULE_STREAM);
+		uint32_t bytes = load_u32(module + MODULE_BYTES);
+		at += module_length(module, end - at);
+		if (stream == MSF_STREAM_NONE || bytes <= MODULE_SIGNATURE)
+			continue;
+		if (bytes > budget)
+			return ei_fail(EI_E_LIMIT, "its source files have more symbols than it");
+		budget -= bytes;
+		EI_TRY(read_module(symbols, msf, stream, bytes));
 	}
 	return NULL;
 }
@@ -190,12 +252,13 @@ static void add_symbols(struct flat_builder *builder, struct symbols *symbols)
 }
 
 // Sections as the compiler saw them, and where they were moved to, when an image was rearranged;
-// the image's own otherwise.
+// the image's own otherwise. Tools that rearrange a second time keep only the former.
 static ei_error *read_sections(
 	const struct msf *msf, const struct pdb_dbi *dbi, struct symbols *symbols)
 {
-	bool moved = dbi->sections_were != MSF_STREAM_NONE && dbi->omap != MSF_STREAM_NONE;
-	uint16_t sections = moved ? dbi->sections_were : dbi->sections;
+	bool moved = dbi->omap != MSF_STREAM_NONE;
+	bool kept = moved && dbi->sections_were != MSF_STREAM_NONE;
+	uint16_t sections = kept ? dbi->sections_were : dbi->sections;
 	if (sections == MSF_STREAM_NONE)
 		return ei_fail(EI_E_FORMAT, "it has no section headers");
 	EI_TRY_IN(msf_stream(msf, sections, SIZE_MAX, &symbols->sections), "section headers");
@@ -205,25 +268,26 @@ static ei_error *read_sections(
 }
 
 static ei_error *read_all(struct flat_builder *builder, const struct msf *msf,
-	const struct pdb_dbi *dbi, struct symbols *symbols)
+	const struct bytes *debug, const struct pdb_dbi *dbi, struct symbols *symbols)
 {
 	BYTES_OWNED stream = { 0 };
 	EI_TRY(read_sections(msf, dbi, symbols));
 	EI_TRY_IN(msf_stream(msf, dbi->symbols, SIZE_MAX, &stream), "symbols");
 	EI_TRY(read_records(symbols, &stream));
+	EI_TRY(read_modules(symbols, msf, debug, dbi->modules));
 	add_symbols(builder, symbols);
 	return NULL;
 }
 
 ei_error *pdb_symbols_read(struct flat_builder *builder, const struct msf *msf,
-	const struct pdb_dbi *dbi, uint32_t pointer_size)
+	const struct bytes *debug, const struct pdb_dbi *dbi, uint32_t pointer_size)
 {
 	if (dbi->symbols == MSF_STREAM_NONE)
 		return NULL;
 	EI_OWNED(ei_arena) names = NULL;
 	EI_TRY(ei_arena_create(NAMES_MAX, &names));
 	struct symbols symbols = { .names = names, .decorated = pointer_size == 4 };
-	ei_error *error = read_all(builder, msf, dbi, &symbols);
+	ei_error *error = read_all(builder, msf, debug, dbi, &symbols);
 	bytes_deinit(&symbols.sections);
 	bytes_deinit(&symbols.omap);
 	free(symbols.found);
