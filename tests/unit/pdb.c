@@ -288,11 +288,10 @@ static void every_generation_of_records_says_the_same(void **state)
 		const char *path;
 		uint32_t pointer_size;
 	} rows[] = {
-		{ GOOD "modern64.pdb", 8 },
-		{ GOOD "modern32.pdb", 4 },
+		{ GOOD "modern64.pdb", 8 }, { GOOD "modern32.pdb", 4 },
 		{ GOOD "counted32.pdb", 4 }, // names that start with their length
 		{ GOOD "short32.pdb", 4 },   // type indexes of 16 bits
-		{ GOOD "pages_2048.pdb", 8 },
+		{ GOOD "pages_2048.pdb", 8 }, { GOOD "newer64.pdb", 8 }, // properties of 32 bits
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct profile *profile = load(rows[i].path);
@@ -336,11 +335,25 @@ static void public_symbols_lose_their_decoration(void **state)
 	}
 }
 
+static void data_of_source_files_is_taken_where_nothing_public_has_its_name(void **state)
+{
+	(void)state;
+	uint64_t rva = 0;
+	struct profile *profile = load(GOOD "private64.pdb");
+	assert_int_equal(symbol_of(profile, "OnlyHere"), 0x5050);
+	assert_int_equal(symbol_of(profile, "BeforeTheCut"), 0x5054);
+	assert_int_equal(symbol_of(profile, "PsActiveProcessHead"), 0x5010);
+	assert_int_equal(symbol_of(profile, "Hidden"), 0x5030);
+	assert_false(profile_symbol(profile, "Procedure", &rva));
+	profile_unref(profile);
+}
+
 static void symbols_follow_a_rearranged_image(void **state)
 {
 	(void)state;
 	uint64_t rva = 0;
-	static const char *const paths[] = { GOOD "short32.pdb", GOOD "moved64.pdb" };
+	static const char *const paths[] = { GOOD "short32.pdb", GOOD "moved64.pdb",
+		GOOD "moved_twice64.pdb" };
 	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
 		struct profile *profile = load(paths[i]);
 		assert_int_equal(symbol_of(profile, "NtClose"), 0x1120);
@@ -468,6 +481,7 @@ int main(void)
 		cmocka_unit_test(every_generation_of_records_says_the_same),
 		cmocka_unit_test(declarations_without_a_unique_name_find_the_last_definition),
 		cmocka_unit_test(public_symbols_lose_their_decoration),
+		cmocka_unit_test(data_of_source_files_is_taken_where_nothing_public_has_its_name),
 		cmocka_unit_test(symbols_follow_a_rearranged_image),
 		cmocka_unit_test(written_symbol_file_says_the_same),
 		cmocka_unit_test(full_disk_is_told),

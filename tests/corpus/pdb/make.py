@@ -51,9 +51,8 @@ def info(age=3, version=20000404):
     return p("III", version, 0x12345678, age) + GUID + p("IIIII", 0, 0, 0, 0, 0)
 
 
-def dbi(symbols, age=2, machine=0x8664, debug=()):
+def dbi(symbols, age=2, machine=0x8664, debug=(), modules=b"M" * 12):
     parts = b"".join(p("H", d) for d in debug)
-    modules = b"M" * 12
     return p("iIIHHHHHHiiiiiIiiHHI", -1, 19990903, age, NONE, 0, NONE, 0, symbols, 0,
              len(modules), 0, 0, 0, 0, 0, len(parts), 4, 0, machine, 0) + modules + b"EEEE" + parts
 
@@ -78,6 +77,13 @@ def symbol(kind, body):
     body = p("H", kind) + body
     body += bytes(-(len(body) + 2) % 4)
     return p("H", len(body)) + body
+
+
+def module(name, stream, size):
+    """What is said of one source file: the stream of its symbols, and how many bytes they are."""
+    data = bytes(34) + p("HIIIHHIII", stream, size, 0, 0, 0, 0, 0, 0, 0)
+    data = data.ljust(64, b"\0") + name.encode() + b".obj\0" + name.encode() + b".lib\0"
+    return data + bytes(-len(data) % 4)
 
 
 # ---- names and numbers -----------------------------------------------------------------------
@@ -155,6 +161,18 @@ class Zero:
 
     def sym(self, kind, name, segment, offset):
         return symbol(kind, p("IIH", 0, offset, segment) + self.name(name))
+
+
+class Newer(Zero):
+    """Compilers since 2019 write structures with properties of 32 bits."""
+    def modifier(self, of):
+        return record(0x150A, p("I", of) + self.name("ALIAS"))
+
+    def struct(self, name, size, fields, count=1, properties=0):
+        return record(0x1609, p("IIIIH", properties, fields, 0, 0, count) + number(size) + self.name(name))
+
+    def union(self, name, size, fields, properties=0):
+        return record(0x160A, p("IIH", properties, fields, 1) + number(size) + self.name(name))
 
 
 class Counted(Zero):
@@ -259,7 +277,12 @@ def kernel(c, w, moved=False, page=512, scramble=True, machine=None, types=None,
         streams += [p("IIIIIIII", 0x1000, 0x1100, 0x5000, 0x8000, 0x5020, 0, 0x5030, 0x8100), sections]
         streams[5] = section(b".text", 0x1100) + section(b".data", 0x8000)
         debug[4], debug[10] = 6, 7
-    streams[3] = dbi(4, machine=(0x8664 if w == 8 else 0x14C) if machine is None else machine, debug=debug)
+    if kw.get("moved_twice"):  # only the sections as they were are kept, and what is gone has the highest bit
+        streams += [p("IIIIIIII", 0x1000, 0x1100, 0x5000, 0x8000, 0x5020, 1 << 31, 0x5030, 0x8100)]
+        debug[4] = 6
+    streams += kw.get("more", [])
+    modules = {"modules": kw["modules"]} if "modules" in kw else {}
+    streams[3] = dbi(4, **modules, machine=(0x8664 if w == 8 else 0x14C) if machine is None else machine, debug=debug)
     for i, stream in kw.get("replace", {}).items():
         streams[i] = stream
     return msf(streams, page, scramble)
@@ -279,6 +302,16 @@ def unique_types():
     ]
 
 
+def private():
+    """Data of source files: one sound, one that is cut, one without symbols, one beyond the file."""
+    sound = p("I", 4) + b"".join([
+        symbol(0x1110, bytes(33) + zero("Procedure")), Z.sym(Z.LOCAL, "OnlyHere", 2, 0x50),
+        Z.sym(Z.LOCAL, "PsActiveProcessHead", 2, 0x60), Z.sym(Z.GLOBAL, "Hidden", 2, 0x70)])
+    cut = p("I", 4) + Z.sym(Z.LOCAL, "BeforeTheCut", 2, 0x54) + p("HH", 4000, 0x110C)
+    return kernel(Z, 8, more=[sound, cut], modules=module("a", 6, len(sound)) + module("b", 7, len(cut))
+                  + module("c", NONE, 0) + module("d", 99, 8))
+
+
 Z = Zero()
 GOOD = {
     "modern64.pdb": kernel(Z, 8),
@@ -286,6 +319,9 @@ GOOD = {
     "counted32.pdb": kernel(Counted(), 4, machine=0),
     "short32.pdb": kernel(Short(), 4, moved=True, page=1024),
     "moved64.pdb": kernel(Z, 8, moved=True),
+    "moved_twice64.pdb": kernel(Z, 8, moved_twice=True),
+    "newer64.pdb": kernel(Newer(), 8),
+    "private64.pdb": private(),
     "no_symbols.pdb": kernel(Z, 8, symbols=b""),
     "unique64.pdb": kernel(Z, 8, types=unique_types()),
     "no_types.pdb": kernel(Z, 8, types=[]),
@@ -327,6 +363,7 @@ def bad():
     yield "debug_old.pdb", kernel(Z, 8, replace={3: patch(dbi(4), 0, "I", 5)})
     yield "no_sections.pdb", kernel(Z, 8, replace={3: dbi(4)})
     yield "sections_outside.pdb", kernel(Z, 8, replace={3: dbi(4, debug=[NONE] * 5 + [99])})
+    yield "modules_huge.pdb", kernel(Z, 8, modules=module("a", 4, 1 << 30) + module("b", 4, 1 << 30))
     yield "symbols_cut.pdb", kernel(Z, 8, symbols=p("HH", 400, 0x110E))
     yield "symbol_of_none.pdb", kernel(Z, 8, symbols=p("HH", 0, 0))
     yield "types_short.pdb", kernel(Z, 8, replace={2: tpi([])[:16]})
