@@ -1,7 +1,7 @@
 // modscan: kernel modules by the pool tag of the loader's entries, listed or not.
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/pattern.h>
-#include <eidetic/system.h>
+#include <eidetic/scan.h>
 #include <eidetic/win.h>
 
 enum { OFFSET, PHYSICAL, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
@@ -25,15 +25,6 @@ static const ei_option options[] = {
 };
 // clang-format on
 
-// Volatility scans physical memory before Windows 10, and prints what it has.
-static ei_val offset_of(ei_run *r, const ei_obj *object)
-{
-	uint64_t cookie;
-	if (ei_compat_vol3(r) && !ei_symbol(r, "ObHeaderCookie", &cookie))
-		return ei_physical(r, object);
-	return ei_addr(object->va);
-}
-
 static ei_error *run(ei_run *r)
 {
 	ei_pattern *wanted;
@@ -44,7 +35,7 @@ static ei_error *run(ei_run *r)
 		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, name))
 			continue;
 		ei_emit(r, (ei_val[COLUMNS]){
-				   [OFFSET] = offset_of(r, &m.obj),
+				   [OFFSET] = ei_scan_offset(r, &m.obj),
 				   [PHYSICAL] = ei_physical(r, &m.obj),
 				   [BASE] = base,
 				   [SIZE] = ei_get(m, SizeOfImage),

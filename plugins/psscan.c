@@ -1,6 +1,6 @@
 // psscan: processes by their pool tag, listed or not.
 // SPDX-License-Identifier: Apache-2.0
-#include <eidetic/system.h>
+#include <eidetic/scan.h>
 #include <eidetic/win.h>
 
 enum {
@@ -44,15 +44,6 @@ static const ei_option options[] = {
 };
 // clang-format on
 
-// Volatility scans physical memory before Windows 10, and prints what it has.
-static ei_val offset_of(ei_run *r, const ei_obj *object)
-{
-	uint64_t cookie;
-	if (ei_compat_vol3(r) && !ei_symbol(r, "ObHeaderCookie", &cookie))
-		return ei_physical(r, object);
-	return ei_addr(object->va);
-}
-
 static ei_error *run(ei_run *r)
 {
 	ei_iter it = ei_processes_scanned(r);
@@ -64,7 +55,7 @@ static ei_error *run(ei_run *r)
 				   [PID] = pid,
 				   [PPID] = ei_get(p, InheritedFromUniqueProcessId),
 				   [NAME] = ei_get(p, ImageFileName),
-				   [OFFSET] = offset_of(r, &p.obj),
+				   [OFFSET] = ei_scan_offset(r, &p.obj),
 				   [PHYSICAL] = ei_physical(r, &p.obj),
 				   [THREADS] = ei_get(p, ActiveThreads),
 				   [HANDLES] = ei_process_handle_count(r, &p),

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/extract.h>
 #include <eidetic/memory.h>
+#include <eidetic/system.h>
 
 enum {
 	PID,
@@ -79,11 +80,13 @@ static ei_error *process_emit(ei_run *r, const eprocess *p)
 	for (ei_region region; ei_next_region(r, p, &cursor, &region);) {
 		if (!is_wanted(r, &region))
 			continue;
+		// Here alone Volatility gives addresses with their sign.
+		ei_val node = ei_of(ei_compat_vol3(r) ? EI_HEX : EI_ADDR, region.node);
 		EI_TRY(dump(r, p, &region, ei_u64_or(pid, 0), &file));
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [PID] = pid,
 				   [PROCESS] = ei_get(*p, ImageFileName),
-				   [NODE] = ei_addr(region.node),
+				   [NODE] = node,
 				   [START] = ei_addr(region.start),
 				   [END] = ei_addr(region.end),
 				   [TAG] = ei_str(region.tag),

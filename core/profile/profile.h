@@ -97,6 +97,7 @@ EI_CHECKED ei_error *profile_by_name(const char *name, struct profile **out);
 struct profile_store {
 	const char *const *dirs; // NULL-terminated; may itself be NULL
 	bool no_cache;
+	bool no_builtins; // only the folders
 };
 
 // The profile for PDB `pdb` with `guid` (32 hexadecimal digits) and `age`. EI_E_REQUIREMENT when

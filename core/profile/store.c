@@ -283,7 +283,7 @@ ei_error *profile_find(const struct profile_store *store, const char *pdb, const
 	struct wanted wanted;
 	size_t index = 0;
 	EI_TRY(wanted_init(&wanted, pdb, guid, age));
-	if (builtin_find(wanted.guid, age, &index))
+	if (!(store && store->no_builtins) && builtin_find(wanted.guid, age, &index))
 		return profile_builtin(index, out);
 	EI_OWNED(ei_error) unusable = NULL;
 	const char *const *dirs = store ? store->dirs : NULL;

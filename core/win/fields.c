@@ -5,8 +5,10 @@
 #include "win/pool_fields.h"
 #include "win/vad_fields.h"
 
+#include <eidetic/drivers.h>
 #include <eidetic/objects.h>
 #include <eidetic/registry.h>
+#include <eidetic/threads.h>
 
 const ei_type_spec *const win_type_specs[] = {
 	&eprocess_spec,
@@ -40,6 +42,8 @@ const ei_type_spec *const win_type_specs[] = {
 	&key_block_spec,
 	&key_name_spec,
 	&thread_id_spec,
+	&ethread_spec,
+	&driver_spec,
 	&process_id_spec,
 	&handle_bits_spec,
 	NULL,

@@ -64,20 +64,20 @@ ei_val object_type_address(
 	return ei_read_ptr(run, NULL, types->table + (number & 0xff) * ei_pointer_size(run));
 }
 
-object_header object_header_of(ei_run *run, uint64_t object)
+object_header object_header_of(ei_run *run, const ei_space *space, uint64_t object)
 {
 	object_header header = ei_handle(run, object_header);
 	int32_t body = header.at->Body.offset;
 	if (body < 0)
 		return header;
-	header.obj = ei_open(run, NULL, object - (uint32_t)body, &header.at->layout);
+	header.obj = ei_open(run, space, object - (uint32_t)body, &header.at->layout);
 	return header;
 }
 
 ei_val ei_object_type(ei_run *run, uint64_t object)
 {
 	const struct space_mode *mode = run->session->identity.kernel.mode;
-	object_header header = object_header_of(run, object);
+	object_header header = object_header_of(run, NULL, object);
 	if (header.at->Body.offset < 0)
 		return ei_absent(EI_NO_FIELD);
 	struct object_types types = object_types_read(run);
@@ -104,25 +104,20 @@ static uint32_t name_distance(ei_run *run, const object_header *header)
 	return object_optional_bytes(run, (uint8_t)mask.u & (HAS_CREATOR | HAS_NAME));
 }
 
-static ei_val name_and_directory(ei_run *run, uint64_t object, ei_val *directory)
+static ei_val name_and_directory(
+	ei_run *run, const ei_space *space, uint64_t object, ei_val *directory)
 {
-	object_header header = object_header_of(run, object);
+	object_header header = object_header_of(run, space, object);
 	*directory = ei_absent(EI_NONE);
 	if (!header.obj.bytes)
 		return ei_absent(header.at->Body.offset < 0 ? EI_NO_FIELD : EI_UNREADABLE);
 	uint32_t back = name_distance(run, &header);
 	if (!back)
 		return ei_absent(EI_NONE);
-	name_info info = ei_at(run, name_info, header.obj.va - back);
+	name_info info = ei_at_in(run, space, name_info, header.obj.va - back);
 	*directory = ei_get(info, Directory);
 	ei_val name = ei_get(info, Name);
 	return ei_has(name) && !name.length ? ei_absent(EI_NONE) : name;
-}
-
-ei_val ei_object_name(ei_run *run, uint64_t object)
-{
-	ei_val directory;
-	return name_and_directory(run, object, &directory);
 }
 
 static ei_val text_value(char *text)
@@ -130,13 +125,13 @@ static ei_val text_value(char *text)
 	return text ? ei_str(text) : ei_absent(EI_UNREADABLE);
 }
 
-ei_val ei_object_path(ei_run *run, uint64_t object)
+static ei_val object_path(ei_run *run, const ei_space *space, uint64_t object)
 {
-	ei_val directory, path = name_and_directory(run, object, &directory);
+	ei_val directory, path = name_and_directory(run, space, object, &directory);
 	for (int level = 0; level < DIRECTORIES_MAX && ei_u64_or(directory, 0); level++) {
 		if (!ei_has(path))
 			return path;
-		ei_val name = name_and_directory(run, directory.u, &directory);
+		ei_val name = name_and_directory(run, NULL, directory.u, &directory);
 		bool is_root = ei_has(name) && name.length == 1 && name.s[0] == '\\';
 		if (!ei_has(name))
 			return path;
@@ -146,4 +141,26 @@ ei_val ei_object_path(ei_run *run, uint64_t object)
 			break;
 	}
 	return path;
+}
+
+ei_val ei_object_name(ei_run *run, uint64_t object)
+{
+	ei_val directory;
+	return name_and_directory(run, NULL, object, &directory);
+}
+
+ei_val ei_object_name_of(ei_run *run, const ei_obj *object)
+{
+	ei_val directory;
+	return name_and_directory(run, object->space, object->va, &directory);
+}
+
+ei_val ei_object_path(ei_run *run, uint64_t object)
+{
+	return object_path(run, NULL, object);
+}
+
+ei_val ei_object_path_of(ei_run *run, const ei_obj *object)
+{
+	return object_path(run, object->space, object->va);
 }

@@ -23,7 +23,7 @@ ei_val object_type_address(
 // as one unit of the pool.
 uint32_t object_optional_bytes(const ei_run *run, uint8_t mask);
 
-// The header of the object at `object` of the kernel's space.
-object_header object_header_of(ei_run *run, uint64_t object);
+// The header of the object at `object` of `space` (NULL: the kernel's).
+object_header object_header_of(ei_run *run, const ei_space *space, uint64_t object);
 
 #endif

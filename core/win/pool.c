@@ -404,3 +404,11 @@ ei_iter ei_pool_hits(ei_run *run, const ei_pool_wish *wish)
 	};
 	return pool_objects(run, &query);
 }
+
+ei_val ei_scan_offset(ei_run *run, const ei_obj *object)
+{
+	uint64_t cookie;
+	if (run->session->compat_vol3 && !ei_symbol(run, "ObHeaderCookie", &cookie))
+		return ei_physical(run, object);
+	return ei_addr(object->va);
+}

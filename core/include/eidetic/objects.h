@@ -24,12 +24,16 @@ EI_API ei_val ei_object_name(ei_run *run, uint64_t object);
 // no directory is given by its name alone.
 EI_API ei_val ei_object_path(ei_run *run, uint64_t object);
 
+// The same of an object that a scan found, which may have a physical address only.
+EI_API ei_val ei_object_name_of(ei_run *run, const ei_obj *object);
+EI_API ei_val ei_object_path_of(ei_run *run, const ei_obj *object);
+
 // What a reader wants to see for it, by its type: a file's path with its device, a key's path
 // ("\REGISTRY\MACHINE\..."), a process's name and pid, a thread's tid and pid, an object's path.
 EI_API ei_val ei_object_title(ei_run *run, uint64_t object);
 
-EI_API ei_val ei_file_path(ei_run *run, uint64_t file_object); // \Device\HarddiskVolume2\...
-EI_API ei_val ei_key_object_path(ei_run *run, uint64_t key_body);     // \REGISTRY\MACHINE\...
+EI_API ei_val ei_file_path(ei_run *run, uint64_t file_object);    // \Device\HarddiskVolume2\...
+EI_API ei_val ei_key_object_path(ei_run *run, uint64_t key_body); // \REGISTRY\MACHINE\...
 
 // ---- Handles --------------------------------------------------------------------------------
 typedef struct ei_handle_entry {

@@ -92,4 +92,8 @@ typedef struct ei_pool_wish {
 
 EI_API ei_iter ei_pool_hits(ei_run *run, const ei_pool_wish *wish);
 
+// Where a scanned object is: its address; with --compat vol3, where Volatility says that it is,
+// which before Windows 10 is a physical address.
+EI_API ei_val ei_scan_offset(ei_run *run, const ei_obj *object);
+
 #endif

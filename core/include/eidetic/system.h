@@ -46,6 +46,18 @@ typedef struct ei_attempt {
 } ei_attempt;
 EI_API bool ei_system_attempt(const ei_run *run, size_t index, ei_attempt *out);
 
+// A variable of the kernel that was found without symbols.
+typedef struct ei_global {
+	const char *name;
+	uint64_t address;      // of the variable
+	const char *witnesses; // "its list, export table, the code of ObGetObjectType"
+	const char *against;   // those who say otherwise, with their addresses; NULL: none
+} ei_global;
+enum { EI_GLOBALS_MAX = 64 };
+// All of them, in no order; how many. None where the kernel's symbols are known. Strings live in
+// scratch memory.
+EI_API size_t ei_system_globals(ei_run *run, ei_global out[EI_GLOBALS_MAX]);
+
 EI_API unsigned ei_verbose(const ei_run *run); // how often -v was given
 EI_API bool ei_compat_vol3(const ei_run *run); // --compat vol3: rows exactly as Volatility's
 

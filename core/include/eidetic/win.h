@@ -86,6 +86,17 @@ EI_API ei_iter ei_process_modules(ei_run *run, const eprocess *process);
 EI_API ei_iter ei_modules(ei_run *run);
 EI_API ei_iter ei_modules_scanned(ei_run *run);
 
+// The name of the kernel module that holds an address ("ntoskrnl.exe"), and where the module
+// starts; EI_NONE when none on the list does. The name is borrowed from the session.
+EI_API ei_val ei_module_at(ei_run *run, uint64_t va, uint64_t *base);
+
+// The same as a "module" column shows it: with --compat vol3 without the extension.
+EI_API ei_val ei_module_title(ei_run *run, uint64_t va);
+
+// The nth name that the symbols at hand give to exactly this address of the kernel; EI_NONE past
+// the last. Built-in profiles know few; a symbol file in a folder of -s knows all. Borrowed.
+EI_API ei_val ei_symbol_at(ei_run *run, uint64_t va, size_t nth);
+
 // The address at which an object was found, as the kernel sees it; EI_NONE when it has none.
 EI_API ei_val ei_virtual(ei_run *run, const ei_obj *object);
 // The physical address of the first byte of an object; EI_UNREADABLE when not in the image.
