@@ -247,7 +247,7 @@ void global_help(FILE *out)
 	      "  eidetic plugins                                   list the plugins\n"
 	      "  eidetic PLUGIN --help                             columns and options of a "
 	      "plugin\n"
-	      "  eidetic profile list|show|need ...                which builds are known, what is "
+	      "  eidetic profile list|show|need|build|check ...    which builds are known, what is "
 	      "in a profile,\n"
 	      "                                                    which symbols images need\n\n"
 	      "start with: eidetic -f IMAGE info\n\noptions:\n",
