@@ -153,6 +153,8 @@ struct forge {
 	uint32_t kernel_size;
 	struct symbol *invented; // for profiles without symbols
 	size_t invented_count;
+	struct symbol *placed; // by code.c, for what neither profile nor symbol.c places
+	size_t placed_count;
 	char guid[33];
 	uint32_t age;
 	const char *pdb;
@@ -317,6 +319,11 @@ void kernel_write_tables(struct forge *f); // exports, version, debug record
 uint64_t kernel_symbol(struct forge *f, const char *name);          // address; 0: no such symbol
 void kernel_set(struct forge *f, const char *name, uint64_t value); // pointer-sized
 void kernel_set32(struct forge *f, const char *name, uint32_t value);
+// ---- code.c: functions of the kernel, and the variables that they refer to
+void code_create(struct forge *f);
+void code_finish(struct forge *f); // what is only known when there are processes
+const char *code_export(const struct forge *f, size_t index); // NULL past the last
+void code_encode_debugger_data(struct forge *f, uint64_t block, uint32_t bytes);
 ei_error *kernel_identify(struct forge *f); // version, mode, defaults by what the types have
 ei_error *isf_write(struct forge *f, const char *dir);
 

@@ -72,6 +72,9 @@ static void add_symbols(const struct forge *f, json_t *isf)
 	json_t *symbols = json_object_get(isf, "symbols");
 	if (!json_is_object(symbols))
 		json_object_set_new(isf, "symbols", symbols = json_object());
+	for (size_t i = 0; i < f->placed_count; i++)
+		json_object_set_new(symbols, f->placed[i].name,
+			json_pack("{s:I}", "address", (json_int_t)f->placed[i].rva));
 	for (size_t i = 0; i < f->invented_count; i++)
 		json_object_set_new(symbols, f->invented[i].name,
 			json_pack("{s:I}", "address", (json_int_t)f->invented[i].rva));

@@ -84,6 +84,8 @@ void kernel_create(struct forge *f)
 
 // ---- debugger data
 // --------------------------------------------------------------------------------
+enum { DEBUGGER_DATA_BYTES = 0x360 };
+
 struct debugger_field {
 	uint32_t offset;
 	const char *symbol; // its address is the value
@@ -93,6 +95,7 @@ static const struct debugger_field debugger_fields[] = {
 	{ 72, "PsLoadedModuleList" },
 	{ 80, "PsActiveProcessHead" },
 	{ 88, "PspCidTable" },
+	{ 128, "KeBugCheckCallbackListHead" },
 	{ 152, "ObpRootDirectoryObject" },
 	{ 192, "MmPfnDatabase" },
 	{ 240, "MmHighestPhysicalPage" },
@@ -101,6 +104,7 @@ static const struct debugger_field debugger_fields[] = {
 	{ 520, "NtBuildLab" },
 	{ 536, "KiProcessorBlock" },
 	{ 544, "MmUnloadedDrivers" },
+	{ 552, "MmLastUnloadedDriver" },
 	{ 616, "CmNtCSDVersion" },
 };
 
@@ -157,6 +161,9 @@ static void write_debugger_data(struct forge *f)
 			kernel_symbol(f, debugger_fields[i].symbol), 8);
 	put_at(f, block + 312, PAGE_SIZE, 8);
 	write_debugger_sizes(f, block);
+	const char *kdbg = scenario_text(json_object_get(f->scenario, "kernel"), "kdbg", "clear");
+	if (strcmp(kdbg, "encoded") == 0 && f->win8 && f->pointer == 8)
+		code_encode_debugger_data(f, block, DEBUGGER_DATA_BYTES);
 }
 
 static void write_version_block(struct forge *f)
@@ -260,6 +267,7 @@ static void write_low_stub(struct forge *f)
 
 void kernel_write(struct forge *f)
 {
+	code_create(f);
 	write_debugger_data(f);
 	write_version_block(f);
 	write_variables(f);

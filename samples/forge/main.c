@@ -157,6 +157,7 @@ static void build(struct forge *f)
 	process_create_all(f);
 	registry_create_all(f);
 	handle_create_all(f);
+	code_finish(f);
 	term_write_all(f);
 	pool_write_big_table(f);
 	paging_seal(f);

@@ -91,7 +91,15 @@ static bool symbol_rva(const struct forge *f, const char *name, uint64_t *rva)
 			return true;
 		}
 	}
-	return !f->invented_count && profile_symbol(f->profile, name, rva);
+	if (!f->invented_count && profile_symbol(f->profile, name, rva))
+		return true;
+	for (size_t i = 0; i < f->placed_count; i++) {
+		if (strcmp(f->placed[i].name, name) == 0) {
+			*rva = f->placed[i].rva;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool symbol_near(struct forge *f, uint64_t rva, uint64_t bytes)

@@ -4,7 +4,7 @@
 
 enum { EXPORT_DIRECTORY, RESOURCE_DIRECTORY = 2, DEBUG_DIRECTORY = 6 };
 
-// In the order of the export table: by name.
+// Besides the functions that code.c writes.
 static const char *const export_names[] = {
 	"ExAllocatePoolWithTag",
 	"ExFreePoolWithTag",
@@ -24,6 +24,7 @@ static const char *const export_names[] = {
 	"PsInitialSystemProcess",
 	"PsLoadedModuleList",
 	"PsLookupProcessByProcessId",
+	"PsProcessType",
 	"RtlInitUnicodeString",
 	"ZwQuerySystemInformation",
 };
@@ -57,6 +58,42 @@ static uint32_t free_page(struct forge *f, uint32_t rva)
 	return rva;
 }
 
+// ---- exports --------------------------------------------------------------------------------
+enum { EXPORTS_MAX = 256 };
+
+struct exports {
+	const char *names[EXPORTS_MAX];
+	uint32_t count;
+};
+
+static void export_add(struct exports *exports, const char *name)
+{
+	for (uint32_t i = 0; i < exports->count; i++)
+		if (!strcmp(exports->names[i], name))
+			return;
+	if (exports->count < EXPORTS_MAX)
+		exports->names[exports->count++] = name;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct exports exports_of(const struct forge *f)
+{
+	struct exports exports = { .count = 0 };
+	const char *name;
+	for (size_t i = 0; i < ARRAY_LENGTH(export_names); i++)
+		export_add(&exports, export_names[i]);
+	for (size_t i = 0; (name = code_export(f, i)); i++)
+		export_add(&exports, name);
+	if (f->pointer == 4)
+		export_add(&exports, "KeServiceDescriptorTable");
+	qsort(exports.names, exports.count, sizeof *exports.names, compare_names);
+	return exports;
+}
+
 static uint32_t export_rva(struct forge *f, const char *name, uint32_t index)
 {
 	uint64_t va = kernel_symbol(f, name);
@@ -65,7 +102,8 @@ static uint32_t export_rva(struct forge *f, const char *name, uint32_t index)
 
 static uint32_t write_exports(struct forge *f, uint32_t rva)
 {
-	uint32_t count = ARRAY_LENGTH(export_names);
+	struct exports exports = exports_of(f);
+	uint32_t count = exports.count;
 	uint32_t functions = rva + 40, names = functions + count * 4, ordinals = names + count * 4;
 	uint32_t text = ordinals + count * 2;
 	put32(f, rva + 4, f->timestamp);
@@ -79,11 +117,11 @@ static uint32_t write_exports(struct forge *f, uint32_t rva)
 	put(f, text, "ntoskrnl.exe", 13);
 	text += 13;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t length = (uint32_t)strlen(export_names[i]) + 1;
-		put32(f, functions + i * 4, export_rva(f, export_names[i], i));
+		uint32_t length = (uint32_t)strlen(exports.names[i]) + 1;
+		put32(f, functions + i * 4, export_rva(f, exports.names[i], i));
 		put32(f, names + i * 4, text);
 		put16(f, ordinals + i * 2, i);
-		put(f, text, export_names[i], length);
+		put(f, text, exports.names[i], length);
 		text += length;
 	}
 	return text - rva;
