@@ -251,6 +251,21 @@ static ei_val attempt_text(ei_run *r, const ei_attempt *attempt)
 		dtb, attempt->outcome));
 }
 
+// Where the symbols are not known: how each one was come by.
+static void tell_globals(ei_run *r)
+{
+	ei_global globals[EI_GLOBALS_MAX];
+	size_t count = ei_system_globals(r, globals);
+	for (size_t i = 0; i < count; i++) {
+		const ei_global *global = &globals[i];
+		tell(r, ei_text(ei_scratch(r), "Global %s", global->name),
+			ei_str(ei_text(ei_scratch(r), "0x%llx by %s%s%s",
+				(unsigned long long)global->address, global->witnesses,
+				global->against ? "; but " : "",
+				global->against ? global->against : "")));
+	}
+}
+
 static void tell_search(ei_run *r)
 {
 	ei_attempt attempt;
@@ -271,6 +286,7 @@ static ei_error *run(ei_run *r)
 	tell_image(r, &s);
 	tell_address_space(r, &s);
 	tell_kernel(r, &s);
+	tell_globals(r);
 	tell_search(r);
 	return NULL;
 }

@@ -94,7 +94,7 @@ bool kdbg_decode(const struct kernel_image *kernel, uint64_t block, uint64_t wai
 		.wait_never = wait_never,
 		.wait_always = wait_always,
 		.encoded_flag = encoded_flag,
-		.witness = "debugger data, decoded" };
+		.witness = "decoded debugger data" };
 	uint8_t never_bytes[8], always_bytes[8];
 	if (space_read(kernel->space, kernel->reader, block, kdbg.bytes, KDBG_BYTES_MAX, NULL) <
 			SIZE_MIN ||

@@ -19,7 +19,7 @@ struct kdbg {
 	uint32_t size;
 	// What decoded it; 0 for a block in clear.
 	uint64_t wait_never, wait_always, encoded_flag;
-	const char *witness; // "debugger data", "debugger data, decoded as ... does"
+	const char *witness; // "debugger data", "decoded debugger data"
 };
 
 // The keys' addresses and the block's, tried on the image. True when the block comes out.

@@ -17,8 +17,9 @@ enum {
 	CALLBACKS = 8,      // routines of each kind that are looked at; there are 64, 8 on XP
 	SERVICES_MIN = 100, // system calls
 	SERVICES_MAX = 2000,
-	HEADER_X64 = 0x30, // _OBJECT_HEADER before the object, since Windows 2000
-	TYPE_INDEX_X64 = 0x18,
+	// Pointers that _OBJECT_HEADER is long, and those before its TypeIndex, since Windows 7
+	HEADER_POINTERS = 6,
+	TYPE_INDEX_POINTERS = 3,
 };
 
 struct look {
@@ -90,13 +91,13 @@ static bool looks_cookie(const struct look *look, uint64_t va)
 	uint8_t cookie, index;
 	if (!kernel_read(look->kernel, va, &cookie, 1))
 		return false;
-	if (!look->type_table || !look->process_type || !look->system || look->pointer_size != 8)
+	if (!look->type_table || !look->process_type || !look->system)
 		return true;
-	uint64_t header = look->system - HEADER_X64;
-	if (!kernel_read(look->kernel, header + TYPE_INDEX_X64, &index, 1))
+	uint64_t size = look->pointer_size, header = look->system - HEADER_POINTERS * size;
+	if (!kernel_read(look->kernel, header + TYPE_INDEX_POINTERS * size, &index, 1))
 		return true;
 	index = (uint8_t)(index ^ cookie ^ header >> 8);
-	return pointer(look, look->type_table + 8ULL * index) == look->process_type;
+	return pointer(look, look->type_table + size * index) == look->process_type;
 }
 
 // Base, counters, number of services, bytes of arguments: pointers but for the number.
@@ -141,7 +142,7 @@ static bool looks_distances(const struct look *look, uint64_t va)
 typedef bool looks(const struct look *look, uint64_t va);
 
 struct recipe {
-	const char *global, *exported;
+	const char *global, *exported, *witness;
 	uint32_t uses;        // enum code_use, several
 	uint8_t pointer_size; // of the kernels it is for; 0: all
 	uint8_t size;         // bytes read or written; 0: any
@@ -159,55 +160,56 @@ struct recipe {
 #define ADDR CODE_ADDRESS
 #define ARRAY (CODE_ADDRESS | CODE_TABLE)
 #define READ (CODE_LOAD | CODE_TOUCH)
+#define BY(exported) exported, "the code of " exported
 #define DUMP "KeCapturePersistentThreadState"
 #define HEADER "KeInitializeCrashDumpHeader"
 
 // clang-format off
 static const struct recipe recipes[] = {
 	// What a crash dump's header holds, at the places where it holds them.
-	{ "KdDebuggerDataBlock", DUMP,   PUT_A, 8, 0, 0, 1, 0x80, 0, looks_any,     3790, 0, "19041, 22631" },
-	{ "KdDebuggerDataBlock", HEADER, PUT_A, 8, 0, 2, 1, 0x80, 0, looks_any,     3790, 0, "22631" },
-	{ "KdDebuggerDataBlock", DUMP,   PUT_A, 4, 0, 0, 1, 0x60, 0, looks_any,     2600, 0, "public" },
-	{ "PsActiveProcessHead", DUMP,   PUT_A, 8, 0, 0, 1, 0x28, 0, looks_ring,    3790, 0, "19041, 22631" },
-	{ "PsActiveProcessHead", HEADER, PUT_A, 8, 0, 2, 1, 0x28, 0, looks_ring,    3790, 0, "22631" },
-	{ "PsActiveProcessHead", DUMP,   PUT_A, 4, 0, 0, 1, 0x1c, 0, looks_ring,    2600, 0, "public" },
-	{ "PsLoadedModuleList",  DUMP,   PUT_A, 8, 0, 0, 1, 0x20, 0, looks_ring,    3790, 0, "19041, 22631" },
-	{ "PsLoadedModuleList",  DUMP,   PUT_A, 4, 0, 0, 1, 0x18, 0, looks_ring,    2600, 0, "public" },
-	{ "MmPfnDatabase",       DUMP,   PUT_V, 8, 0, 0, 1, 0x18, 0, looks_outside, 3790, 0, "19041, 22631" },
-	{ "MmPfnDatabase",       HEADER, PUT_V, 8, 0, 2, 1, 0x18, 0, looks_outside, 3790, 0, "22631" },
-	{ "MmPfnDatabase",       DUMP,   PUT_V, 4, 0, 0, 1, 0x14, 0, looks_outside, 2600, 0, "public" },
+	{ "KdDebuggerDataBlock", BY(DUMP),   PUT_A, 8, 0, 0, 1, 0x80, 0, looks_any,     3790, 0, "19041, 22631" },
+	{ "KdDebuggerDataBlock", BY(HEADER), PUT_A, 8, 0, 2, 1, 0x80, 0, looks_any,     3790, 0, "22631" },
+	{ "KdDebuggerDataBlock", BY(DUMP),   PUT_A, 4, 0, 0, 1, 0x60, 0, looks_any,     2600, 0, "public" },
+	{ "PsActiveProcessHead", BY(DUMP),   PUT_A, 8, 0, 0, 1, 0x28, 0, looks_ring,    3790, 0, "19041, 22631" },
+	{ "PsActiveProcessHead", BY(HEADER), PUT_A, 8, 0, 2, 1, 0x28, 0, looks_ring,    3790, 0, "22631" },
+	{ "PsActiveProcessHead", BY(DUMP),   PUT_A, 4, 0, 0, 1, 0x1c, 0, looks_ring,    2600, 0, "public" },
+	{ "PsLoadedModuleList",  BY(DUMP),   PUT_A, 8, 0, 0, 1, 0x20, 0, looks_ring,    3790, 0, "19041, 22631" },
+	{ "PsLoadedModuleList",  BY(DUMP),   PUT_A, 4, 0, 0, 1, 0x18, 0, looks_ring,    2600, 0, "public" },
+	{ "MmPfnDatabase",       BY(DUMP),   PUT_V, 8, 0, 0, 1, 0x18, 0, looks_outside, 3790, 0, "19041, 22631" },
+	{ "MmPfnDatabase",       BY(HEADER), PUT_V, 8, 0, 2, 1, 0x18, 0, looks_outside, 3790, 0, "22631" },
+	{ "MmPfnDatabase",       BY(DUMP),   PUT_V, 4, 0, 0, 1, 0x14, 0, looks_outside, 2600, 0, "public" },
 
 	// Processes and threads by id. Until 23H2 the table is read one call deeper.
-	{ "PspCidTable", "PsLookupProcessByProcessId", READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631, 26100" },
-	{ "PspCidTable", "PsLookupThreadByThreadId",   READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631" },
+	{ "PspCidTable", BY("PsLookupProcessByProcessId"), READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631, 26100" },
+	{ "PspCidTable", BY("PsLookupThreadByThreadId"),   READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631" },
 
 	// Types of objects. The table comes first: the cookie is proven with it.
-	{ "ObTypeIndexTable", "ObGetObjectType",                   ARRAY, 0, 0, 0, 1, 0, 0, looks_type_table, 7600, 0, "19041, 22631" },
-	{ "ObTypeIndexTable", "ObReferenceObjectByPointerWithTag", ARRAY, 0, 0, 0, 1, 0, 0, looks_type_table, 7600, 0, "19041" },
-	{ "ObHeaderCookie",   "ObGetObjectType",                   READ,  0, 1, 0, 1, 0, 0, looks_cookie,    10240, 0, "19041, 22631" },
-	{ "ObHeaderCookie",   "ObReferenceObjectByPointerWithTag", READ,  0, 1, 0, 1, 0, 0, looks_cookie,    10240, 0, "19041" },
-	{ "ObpInfoMaskToOffset", "ObQueryNameInfo",                ARRAY, 0, 0, 0, 1, 0, 0, looks_distances,  7600, 0, "19041, 22631" },
-	{ "ObpKernelHandleTable", "ObReferenceObjectByHandle",        READ, 0, 0, 2, 1, 0, 0, looks_handle_table, 2600, 0, "19041 (the call), 22631" },
-	{ "ObpKernelHandleTable", "ObReferenceObjectByHandleWithTag", READ, 0, 0, 2, 1, 0, 0, looks_handle_table, 7600, 0, "19041 (the call), 22631" },
+	{ "ObTypeIndexTable", BY("ObGetObjectType"),                   ARRAY, 0, 0, 0, 1, 0, 0, looks_type_table, 7600, 0, "19041, 22631" },
+	{ "ObTypeIndexTable", BY("ObReferenceObjectByPointerWithTag"), ARRAY, 0, 0, 0, 1, 0, 0, looks_type_table, 7600, 0, "19041" },
+	{ "ObHeaderCookie",   BY("ObGetObjectType"),                   READ,  0, 1, 0, 1, 0, 0, looks_cookie,    10240, 0, "19041, 22631" },
+	{ "ObHeaderCookie",   BY("ObReferenceObjectByPointerWithTag"), READ,  0, 1, 0, 1, 0, 0, looks_cookie,    10240, 0, "19041" },
+	{ "ObpInfoMaskToOffset", BY("ObQueryNameInfo"),                ARRAY, 0, 0, 0, 1, 0, 0, looks_distances,  7600, 0, "19041, 22631" },
+	{ "ObpKernelHandleTable", BY("ObReferenceObjectByHandle"),        READ, 0, 0, 2, 1, 0, 0, looks_handle_table, 2600, 0, "19041 (the call), 22631" },
+	{ "ObpKernelHandleTable", BY("ObReferenceObjectByHandleWithTag"), READ, 0, 0, 2, 1, 0, 0, looks_handle_table, 7600, 0, "19041 (the call), 22631" },
 
 	// System calls. The first place for another table is 32 bytes into the descriptors.
-	{ "KeServiceDescriptorTable", "KeAddSystemServiceTable", READ, 8, 8, 0, 1, 0, -32, looks_services, 3790, 0, "19041, 22631" },
-	{ "KeServiceDescriptorTable", "KeAddSystemServiceTable", ADDR, 8, 0, 0, 1, 0, 0,   looks_services, 3790, 9600, "public" },
-	{ "KeServiceDescriptorTable", "KeAddSystemServiceTable", READ | ARRAY, 4, 0, 0, 1, 0, 0, looks_services, 2600, 0, "public" },
+	{ "KeServiceDescriptorTable", BY("KeAddSystemServiceTable"), READ, 8, 8, 0, 1, 0, -32, looks_services, 3790, 0, "19041, 22631" },
+	{ "KeServiceDescriptorTable", BY("KeAddSystemServiceTable"), ADDR, 8, 0, 0, 1, 0, 0,   looks_services, 3790, 9600, "public" },
+	{ "KeServiceDescriptorTable", BY("KeAddSystemServiceTable"), READ | ARRAY, 4, 0, 0, 1, 0, 0, looks_services, 2600, 0, "public" },
 
 	// Who is told of what.
-	{ "PspCreateProcessNotifyRoutine", "PsSetCreateProcessNotifyRoutine",   ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "19041 (the call), 22631" },
-	{ "PspCreateProcessNotifyRoutine", "PsSetCreateProcessNotifyRoutineEx", ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 6001, 0, "19041 (the call)" },
-	{ "PspCreateThreadNotifyRoutine",  "PsSetCreateThreadNotifyRoutine",    ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "19041 (the call), 22631" },
-	{ "PspLoadImageNotifyRoutine",     "PsSetLoadImageNotifyRoutineEx",     ARRAY, 0, 0, 0, 1, 0, 0, looks_callbacks, 16299, 0, "19041, 22631" },
-	{ "PspLoadImageNotifyRoutine",     "PsSetLoadImageNotifyRoutine",       ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "public" },
-	{ "CallbackListHead", "CmUnRegisterCallback",       ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 6000, 0, "19041, 22631" },
-	{ "CallbackListHead", "CmSetCallbackObjectContext", ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 6000, 0, "19041" },
-	{ "KeBugCheckCallbackListHead",       "KeRegisterBugCheckCallback",       ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
-	{ "KeBugCheckReasonCallbackListHead", "KeRegisterBugCheckReasonCallback", ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
-	{ "IopNotifyShutdownQueueHead",           "IoRegisterShutdownNotification",           ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
-	{ "IopNotifyLastChanceShutdownQueueHead", "IoRegisterLastChanceShutdownNotification", ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041" },
-	{ "IopFsNotifyChangeQueueHead", "IoRegisterFsRegistrationChange", READ, 0, 0, 1, 1, 0, 0, looks_ring, 2600, 0, "19041 (the call), 22631" },
+	{ "PspCreateProcessNotifyRoutine", BY("PsSetCreateProcessNotifyRoutine"),   ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "19041 (the call), 22631" },
+	{ "PspCreateProcessNotifyRoutine", BY("PsSetCreateProcessNotifyRoutineEx"), ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 6001, 0, "19041 (the call)" },
+	{ "PspCreateThreadNotifyRoutine",  BY("PsSetCreateThreadNotifyRoutine"),    ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "19041 (the call), 22631" },
+	{ "PspLoadImageNotifyRoutine",     BY("PsSetLoadImageNotifyRoutineEx"),     ARRAY, 0, 0, 0, 1, 0, 0, looks_callbacks, 16299, 0, "19041, 22631" },
+	{ "PspLoadImageNotifyRoutine",     BY("PsSetLoadImageNotifyRoutine"),       ARRAY, 0, 0, 1, 1, 0, 0, looks_callbacks, 2600, 0, "public" },
+	{ "CallbackListHead", BY("CmUnRegisterCallback"),       ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 6000, 0, "19041, 22631" },
+	{ "CallbackListHead", BY("CmSetCallbackObjectContext"), ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 6000, 0, "19041" },
+	{ "KeBugCheckCallbackListHead",       BY("KeRegisterBugCheckCallback"),       ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
+	{ "KeBugCheckReasonCallbackListHead", BY("KeRegisterBugCheckReasonCallback"), ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
+	{ "IopNotifyShutdownQueueHead",           BY("IoRegisterShutdownNotification"),           ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041, 22631" },
+	{ "IopNotifyLastChanceShutdownQueueHead", BY("IoRegisterLastChanceShutdownNotification"), ADDR, 0, 0, 0, 1, 0, 0, looks_ring, 2600, 0, "19041" },
+	{ "IopFsNotifyChangeQueueHead", BY("IoRegisterFsRegistrationChange"), READ, 0, 0, 1, 1, 0, 0, looks_ring, 2600, 0, "19041 (the call), 22631" },
 };
 // clang-format on
 
@@ -301,12 +303,12 @@ void recipes_read(const struct kernel_image *kernel, const struct kernel_pe *pe,
 			!kernel_pe_export(pe, recipes[i].exported, &rva))
 			continue;
 		search_function(code, &search, kernel->base + rva, recipes[i].depth);
-		claim(claims, kernel, recipes[i].global, recipes[i].exported, search.found);
+		claim(claims, kernel, recipes[i].global, recipes[i].witness, search.found);
 		look.type_table = claimed(claims, "ObTypeIndexTable");
 	}
 	uint64_t services = claimed(claims, "KeServiceDescriptorTable");
 	if (services)
-		claim(claims, kernel, "KiServiceTable", "KeServiceDescriptorTable",
+		claim(claims, kernel, "KiServiceTable", "what KeServiceDescriptorTable points to",
 			kernel_pointer(kernel, services));
 }
 
