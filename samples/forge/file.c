@@ -97,7 +97,7 @@ uint64_t file_object(struct forge *f, const char *path)
 						      .type = "_FILE_OBJECT",
 						      .tag = "File",
 						      .kind = POOL_NONPAGED });
-	const char *tail = path[0] && path[1] == ':' ? path + 2 : path;
+	const char *tail = file_tail(path);
 	uint32_t bytes;
 	uint64_t text = pool_text(f, POOL_PAGED, tail, &bytes);
 	forge_put(f, file, "Type", 5);
@@ -106,14 +106,25 @@ uint64_t file_object(struct forge *f, const char *path)
 	forge_put(f, file, "ReadAccess", 1);
 	forge_put(f, file, "SharedRead", 1);
 	forge_put_string(f, file, "FileName", text, bytes);
-	truth_row(f, "filescan", "{s:I, s:s}", "offset", (json_int_t)file.va, "name", tail);
+	truth_row(f, "filescan", "{s:I, s:I, s:s}", "offset", (json_int_t)file.va, "physical",
+		(json_int_t)paging_physical(f, &f->kernel, file.va), "name", tail);
 	return file.va;
+}
+
+// "\\Windows\\x" of "C:\\Windows\\x".
+const char *file_tail(const char *path)
+{
+	return path[0] && path[1] == ':' ? path + 2 : path;
 }
 
 uint64_t file_open(struct forge *f, const char *path)
 {
-	uint64_t va = named_find(f, "File", path);
-	return va ? va : file_object(f, path);
+	uint64_t va = named_find(f, "File", file_tail(path));
+	if (va)
+		return va;
+	va = file_object(f, path);
+	named_note(f, "File", file_tail(path), va);
+	return va;
 }
 
 // The volume that files are on; the first of its driver's devices.
@@ -132,19 +143,53 @@ void file_create_volume(struct forge *f)
 	f->device = device.va;
 }
 
+// A subsection for the headers, and one for each section of the program.
+static void image_parts(struct section *s, const uint8_t *header)
+{
+	const uint8_t *nt = header + load_u32(header + 0x3c);
+	const uint8_t *row = nt + 24 + load_u16(nt + 20);
+	uint32_t count = load_u16(nt + 6);
+	s->parts[s->part_count++] =
+		(struct section_part){ .pages = 1, .file_bytes = 0x600, .protection = 1 };
+	for (uint32_t i = 0; i < count && s->part_count < SECTION_PARTS; i++, row += 40) {
+		uint32_t flags = load_u32(row + 36);
+		bool code = flags >> 29 & 1, writable = flags >> 31;
+		s->parts[s->part_count++] = (struct section_part){
+			.first_page = load_u32(row + 12) / PAGE_SIZE,
+			.pages = (load_u32(row + 8) + PAGE_SIZE - 1) / PAGE_SIZE,
+			.file_offset = load_u32(row + 20),
+			.file_bytes = load_u32(row + 16),
+			.protection = code       ? 3
+				      : writable ? 5
+						 : 1,
+		};
+	}
+}
+
+static void image_truth(struct forge *f, const struct image_file *file)
+{
+	truth_row(f, "dumpfiles", "{s:s, s:I, s:I, s:s, s:I, s:i}", "cache", "ImageSectionObject",
+		"offset", (json_int_t)file->section.file_object, "area",
+		(json_int_t)file->section.control_area, "name", file->path, "pages",
+		(json_int_t)file->section.page_count, "present", 2);
+}
+
 void file_make_section(struct forge *f, struct image_file *file)
 {
-	if (file->subsection)
+	struct section *s = &file->section;
+	if (s->control_area)
 		return;
-	uint32_t control = forge_size(f, "_CONTROL_AREA", 128);
-	uint32_t sub = forge_size(f, "_SUBSECTION", 64);
-	file->control_area = pool_take(f, POOL_NONPAGED, "MmCa", control + sub);
-	file->subsection = file->control_area + control;
-	struct object area = { &f->kernel, file->control_area, "_CONTROL_AREA" };
-	forge_put(f, area, "FilePointer", file_object(f, file->path));
-	forge_put(f, area, "u.Flags.Image", 1);
-	forge_put(f, area, "u.Flags.File", 1);
-	forge_put(f, area, "NumberOfMappedViews", 1);
-	struct object subsection = { &f->kernel, file->subsection, "_SUBSECTION" };
-	forge_put(f, subsection, "ControlArea", file->control_area);
+	s->image = true;
+	s->base = file->base;
+	s->file_object = file_object(f, file->path);
+	s->page_count = file->size / PAGE_SIZE;
+	s->pages = forge_alloc(f, (s->page_count + 2) * sizeof *s->pages);
+	if (!s->pages)
+		return;
+	s->pages[0].frame = file->header_frame;
+	s->pages[1].frame = file->text_frame;
+	image_parts(s, memory_page(f, file->header_frame));
+	section_write(f, s);
+	section_attach(f, s->file_object, "ImageSectionObject", s->control_area);
+	image_truth(f, file);
 }

@@ -49,6 +49,31 @@ struct symbol {
 	uint64_t rva;
 };
 
+// A section: what control area, segment, subsections and prototype entries are written from.
+struct section_page {
+	uint64_t frame; // 0: not in memory
+	bool transition;
+};
+
+struct section_part {
+	uint64_t first_page, pages;
+	uint64_t file_offset, file_bytes;
+	uint32_t protection;
+};
+
+enum { SECTION_PARTS = 12 };
+
+struct section {
+	bool image;
+	uint64_t base;        // of an image
+	uint64_t file_object; // 0: backed by the page file
+	uint64_t page_count;
+	struct section_page *pages;
+	struct section_part parts[SECTION_PARTS];
+	uint32_t part_count;
+	uint64_t control_area, segment, subsection, prototypes; // made by section_write
+};
+
 // A file that is mapped as an image in several processes, or a driver.
 struct image_file {
 	char *name; // "ntdll.dll"
@@ -59,16 +84,26 @@ struct image_file {
 	bool wow64;
 	uint64_t header_frame; // shared by everybody who maps it
 	uint64_t text_frame;
-	uint64_t control_area, subsection; // kernel addresses, 0 until asked for
+	struct section section;
 	struct image_file *next;
 };
 
 // A user region of a process, becomes a node of its tree of address descriptors.
 struct region_node {
-	uint64_t start, end;     // end: last byte
-	uint32_t protection;     // Windows' 5-bit memory manager protection
-	struct image_file *file; // NULL: private memory
+	uint64_t start, end;           // end: last byte
+	uint32_t protection;           // Windows' 5-bit memory manager protection
+	struct image_file *file;       // an image
+	const struct section *section; // shared memory that is no image; neither: private
+	const char *path;              // of the section's file, NULL: none
 	uint32_t commit;
+};
+
+// The loader's lists that name a mapped image.
+enum { IN_LOAD = 1, IN_MEMORY = 2, IN_INITIALISATION = 4, IN_ALL = 7 };
+
+struct loaded_image {
+	uint64_t base;
+	uint32_t lists;
 };
 
 struct thread {
@@ -96,8 +131,8 @@ struct process {
 	uint64_t pid, ppid;
 	uint64_t created, exited;
 	int64_t session; // -1: none
-	uint64_t peb;   // 0: no user half
-	uint64_t image; // where its program is mapped
+	uint64_t peb;    // 0: no user half
+	uint64_t image;  // where its program is mapped
 	bool wow64;
 	bool unlinked;
 	bool keeps_handles; // though it has exited
@@ -105,7 +140,18 @@ struct process {
 	struct handle_list handles;
 	struct region_node *regions;
 	size_t region_count;
+	struct loaded_image *images;
+	size_t image_count;
 	struct process *next;
+};
+
+struct loaded_module {
+	const char *name;
+	uint64_t base;
+	uint64_t entry; // of the loaded list
+	uint32_t size;
+	bool unlinked;
+	const json_t *description; // NULL: the kernel's own
 };
 
 struct forge {
@@ -166,15 +212,18 @@ struct forge {
 	size_t type_count;
 
 	struct image_file *files;
+	struct cached_file *cached;
 	uint64_t library_next[2]; // ceiling for 64-bit and 32-bit libraries
 	struct process *processes;
 	struct process *registry;
 	uint64_t sessions[8];
-	uint64_t device;              // the volume's device object
-	struct named_object *named;   // everything with a place in the namespace
-	struct key_block *key_blocks; // control blocks of open keys
-	struct handle_list ids;       // processes and threads
-	uint8_t id_used[1 << 14];     // a bit for each multiple of 4
+	uint64_t device;               // the volume's device object
+	struct named_object *named;    // everything with a place in the namespace
+	struct key_block *key_blocks;  // control blocks of open keys
+	struct handle_list ids;        // processes and threads
+	uint8_t id_used[1 << 14];      // a bit for each multiple of 4
+	struct loaded_module *modules; // by load order, the hidden too
+	size_t module_count;
 	struct dump_driver *drivers;
 	size_t driver_count;
 };
@@ -263,12 +312,12 @@ uint64_t pool_text(struct forge *f, enum pool_kind kind, const char *utf8, uint3
 void pool_write_big_table(struct forge *f);
 
 struct object_request {
-	const char *object_type; // "Process"
-	const char *type;        // "_EPROCESS"
-	const char *tag;         // "Proc", without the protected bit
-	const char *name;        // NULL: unnamed
-	uint64_t directory;      // address of the name's directory
-	uint32_t bytes;          // of the body; 0: the size of `type`
+	const char *object_type;      // "Process"
+	const char *type;             // "_EPROCESS"
+	const char *tag;              // "Proc", without the protected bit
+	const char *name;             // NULL: unnamed
+	uint64_t directory;           // address of the name's directory
+	uint32_t bytes;               // of the body; 0: the size of `type`
 	bool quota, creator, handles; // further headers in front of it
 	enum pool_kind kind;
 };
@@ -285,6 +334,7 @@ uint64_t directory_find(struct forge *f, const char *path);
 // A new object at a path like "\\BaseNamedObjects\\x"; `request` lacks only name and directory.
 struct object named_create(struct forge *f, const struct object_request *request, const char *path);
 uint64_t named_find(const struct forge *f, const char *object_type, const char *path); // 0: none
+void named_note(struct forge *f, const char *type, const char *path, uint64_t va);
 void symlink_create(struct forge *f, const char *path, const char *target);
 
 // ---- handle.c, handle_table.c: handle tables and what is in them --------------------------------
@@ -297,7 +347,8 @@ bool id_take(struct forge *f, uint64_t id); // false: in use
 // ---- key_block.c: control blocks of open keys; paths start behind \\REGISTRY\\ ------------------
 uint64_t key_block_find(struct forge *f, const char *path);
 
-// ---- thread.c, token.c ----------------------------------------------------------------------------
+// ---- thread.c, token.c
+// ----------------------------------------------------------------------------
 void thread_create_all(struct forge *f, struct process *p, const json_t *description);
 void token_create(struct forge *f, struct process *p, const json_t *description);
 
@@ -341,14 +392,34 @@ void user_write(struct forge *f, struct process *p, uint64_t va, const void *byt
 	uint64_t flags);
 // The image at a path, made on first use; everybody shares its header and first code page.
 struct image_file *file_find(struct forge *f, const char *path, bool wow64, bool program);
+const char *file_tail(const char *path); // behind the drive
 void file_create_volume(struct forge *f);
 void file_map(struct forge *f, struct process *p, struct image_file *file);
 void file_make_section(struct forge *f, struct image_file *file); // control area, subsection
 uint64_t file_object(struct forge *f, const char *path);          // a _FILE_OBJECT of that name
 uint64_t file_open(struct forge *f, const char *path);            // the same one each time
+// ---- section.c, cached_file.c
+// ---------------------------------------------------------------------
+void section_write(struct forge *f, struct section *s);
+void section_map(
+	struct forge *f, struct process *p, const struct section *s, uint64_t va, uint64_t flags);
+uint64_t section_last_pte(const struct forge *f, const struct section *s);
+// Sets one of the pointers that a file object shares with others of the same file.
+void section_attach(
+	struct forge *f, uint64_t file_object, const char *field, uint64_t control_area);
+void cached_create_all(struct forge *f);
+const struct section *cached_section(const struct forge *f, const char *path); // NULL: none
+
 // Bytes of {"text"|"utf16"|"hex"|"fill"} in a scenario; the caller frees. NULL: none of them.
 uint8_t *content_bytes(struct forge *f, const json_t *content, size_t *length);
 void module_create_all(struct forge *f);
+const struct loaded_module *module_find(const struct forge *f, const char *name);
+// Of the module on the list that an address is in; NULL: none.
+const char *module_name_at(const struct forge *f, uint64_t va);
+void driver_create_all(struct forge *f);
+void callback_create_all(struct forge *f);
+void service_create_all(struct forge *f);
+void unloaded_create_all(struct forge *f);
 void registry_create_all(struct forge *f);
 void handle_create_all(struct forge *f);
 void term_write_all(struct forge *f);

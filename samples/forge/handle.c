@@ -91,6 +91,18 @@ static void mutant_truth(struct forge *f, struct object o, const char *name)
 		(json_int_t)paging_physical(f, &f->kernel, o.va), "name", name);
 }
 
+// {"file": path}: of a file that the scenario describes.
+static void section_fill(struct forge *f, struct object o, const json_t *description)
+{
+	const char *path = scenario_text(description, "file", NULL);
+	const struct section *s = path ? cached_section(f, path) : NULL;
+	if (!s)
+		return;
+	forge_put(f, o, "u1.ControlArea", s->control_area);
+	forge_put(f, o, "Segment", s->segment);
+	forge_put(f, o, "SizeOfSection", s->page_count * PAGE_SIZE);
+}
+
 static void open_named(struct forge *f, struct opening *h, const struct handle_type *t)
 {
 	const char *name = scenario_text(h->description, "name", NULL);
@@ -108,6 +120,8 @@ static void open_named(struct forge *f, struct opening *h, const struct handle_t
 	h->object = o.va;
 	if (strcmp(t->name, "Mutant") == 0)
 		mutant_truth(f, o, name ? h->name : NULL);
+	if (strcmp(t->name, "Section") == 0)
+		section_fill(f, o, h->description);
 }
 
 // ---- kinds with a shape of their own
@@ -126,8 +140,7 @@ static void open_key(struct forge *f, struct opening *h)
 static void open_file(struct forge *f, struct opening *h)
 {
 	const char *path = scenario_text(h->description, "name", "\\");
-	const char *tail = path[0] && path[1] == ':' ? path + 2 : path;
-	snprintf(h->name, sizeof h->name, "\\Device\\HarddiskVolume2%s", tail);
+	snprintf(h->name, sizeof h->name, "\\Device\\HarddiskVolume2%s", file_tail(path));
 	h->object = file_open(f, path);
 	h->access = 0x100020;
 }

@@ -154,6 +154,11 @@ static void build(struct forge *f)
 	namespace_create(f);
 	file_create_volume(f);
 	module_create_all(f);
+	driver_create_all(f);
+	callback_create_all(f);
+	service_create_all(f);
+	unloaded_create_all(f);
+	cached_create_all(f);
 	process_create_all(f);
 	registry_create_all(f);
 	handle_create_all(f);

@@ -23,7 +23,7 @@ static void put_name(struct forge *f, struct object entry, const char *field, co
 	forge_put_string(f, entry, field, va, bytes);
 }
 
-static void module_write_entry(struct forge *f, const struct module *m)
+static uint64_t module_write_entry(struct forge *f, const struct module *m)
 {
 	// modscan reads the user mode type, which is the longer one: keep it readable.
 	uint32_t bytes = MAX(
@@ -50,6 +50,7 @@ static void module_write_entry(struct forge *f, const struct module *m)
 			(json_int_t)paging_physical(f, &f->kernel, entry.va), "base",
 			(json_int_t)m->base, "size", (json_int_t)m->size, "name", m->name, "path",
 			m->path);
+	return entry.va;
 }
 
 static void module_write_pages(struct forge *f, const struct module *m)
@@ -93,6 +94,44 @@ static void module_note(struct forge *f, const struct module *m)
 	};
 }
 
+static void module_keep(
+	struct forge *f, const struct module *m, uint64_t entry, const json_t *description)
+{
+	struct loaded_module *grown = realloc(f->modules, (f->module_count + 1) * sizeof *grown);
+	if (!grown) {
+		forge_fail(f, EI_E_NOMEM, "no memory");
+		return;
+	}
+	f->modules = grown;
+	f->modules[f->module_count++] = (struct loaded_module){
+		.name = m->name,
+		.base = m->base,
+		.entry = entry,
+		.size = m->size,
+		.unlinked = m->unlinked,
+		.description = description,
+	};
+}
+
+const struct loaded_module *module_find(const struct forge *f, const char *name)
+{
+	for (size_t i = 0; i < f->module_count; i++) {
+		if (strcmp(f->modules[i].name, name) == 0)
+			return &f->modules[i];
+	}
+	return NULL;
+}
+
+const char *module_name_at(const struct forge *f, uint64_t va)
+{
+	for (size_t i = 0; i < f->module_count; i++) {
+		const struct loaded_module *m = &f->modules[i];
+		if (!m->unlinked && va - m->base < m->size)
+			return m->name;
+	}
+	return NULL;
+}
+
 static void module_create(struct forge *f, const json_t *description)
 {
 	struct module m = {
@@ -108,7 +147,7 @@ static void module_create(struct forge *f, const json_t *description)
 	m.path = scenario_text(description, "path", path);
 	m.base = region_reserve(f, REGION_DRIVERS, m.size + PAGE_SIZE);
 	module_write_pages(f, &m);
-	module_write_entry(f, &m);
+	module_keep(f, &m, module_write_entry(f, &m), description);
 	if (!m.unlinked)
 		module_note(f, &m);
 }
@@ -120,7 +159,7 @@ static void module_create_kernel(struct forge *f)
 	snprintf(path, sizeof path, "%s\\system32\\ntoskrnl.exe", root);
 	struct module m = { "ntoskrnl.exe", path, f->kernel_base, f->kernel_size, f->timestamp,
 		false };
-	module_write_entry(f, &m);
+	module_keep(f, &m, module_write_entry(f, &m), NULL);
 	module_note(f, &m);
 }
 

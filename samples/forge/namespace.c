@@ -28,7 +28,7 @@ uint64_t named_find(const struct forge *f, const char *object_type, const char *
 	return 0;
 }
 
-static void named_note(struct forge *f, const char *type, const char *path, uint64_t va)
+void named_note(struct forge *f, const char *type, const char *path, uint64_t va)
 {
 	struct named_object *o = forge_alloc(f, sizeof *o);
 	if (!o)

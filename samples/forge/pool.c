@@ -29,9 +29,25 @@ struct pool_block {
 	uint32_t bytes, previous, tag, type;
 };
 
+// Some builds' symbols lack _POOL_HEADER; those that have it agree.
+static void pool_write_plain_header(struct forge *f, const struct pool_block *block)
+{
+	uint32_t unit = pool_unit(f), low = f->pointer == 8 ? 8 : 9;
+	uint16_t words[2] = {
+		(uint16_t)(block->previous / unit),
+		(uint16_t)(block->bytes / unit | block->type << low),
+	};
+	write_bytes(f, &f->kernel, block->va, words, sizeof words);
+	write_bytes(f, &f->kernel, block->va + 4, &block->tag, sizeof block->tag);
+}
+
 static void pool_write_header(struct forge *f, const struct pool_block *block)
 {
 	struct object h = { &f->kernel, block->va, "_POOL_HEADER" };
+	if (!forge_size(f, h.type, 0)) {
+		pool_write_plain_header(f, block);
+		return;
+	}
 	forge_put(f, h, "PreviousSize", block->previous / pool_unit(f));
 	forge_put(f, h, "BlockSize", block->bytes / pool_unit(f));
 	forge_put(f, h, "PoolType", block->type);
@@ -126,6 +142,11 @@ void pool_write_big_table(struct forge *f)
 		forge_put(f, o, "PoolType", big->kind == POOL_PAGED);
 		forge_put(f, o, "NumberOfBytes", big->bytes);
 		forge_put(f, o, "NumberOfPages", (big->bytes + PAGE_SIZE - 1) / PAGE_SIZE);
+		char tag[5] = { 0 };
+		memcpy(tag, &big->tag, 4);
+		truth_row(f, "bigpools", "{s:I, s:s, s:s, s:I}", "allocation", (json_int_t)big->va,
+			"tag", tag, "type", big->kind == POOL_PAGED ? "PagedPool" : "NonPagedPool",
+			"bytes", (json_int_t)big->bytes);
 	}
 	kernel_set(f, "PoolBigPageTable", table);
 	kernel_set(f, "PoolBigPageTableSize", slots);

@@ -162,6 +162,18 @@ static void add_drivers(struct population *p)
 			json_pack("{s:s}", "name", desktop_drivers[i]));
 }
 
+static void add_callbacks(struct population *p, json_t *own)
+{
+	json_t *callbacks = json_array();
+	for (const struct desktop_callback *c = desktop_callbacks; c->kind; c++)
+		json_array_append_new(
+			callbacks, json_pack("{s:s, s:s, s:s*}", "kind", c->kind, "module",
+					   c->module, "altitude", c->altitude));
+	if (own)
+		json_array_extend(callbacks, own);
+	json_object_set_new(p->scenario, "callbacks", callbacks);
+}
+
 // ---- hives
 // ------------------------------------------------------------------------------------------
 static json_t *value_data(const struct population *p, const struct desktop_value *v)
@@ -332,6 +344,7 @@ void population_add(struct forge *f, json_t *scenario, bool desktop)
 	json_t *drivers = take_array(scenario, "drivers");
 	add_processes(&p);
 	add_drivers(&p);
+	add_callbacks(&p, json_object_get(scenario, "callbacks"));
 	add_hives(&p);
 	merge_processes(&p, processes);
 	json_array_extend(json_object_get(scenario, "drivers"), drivers);

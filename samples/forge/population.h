@@ -33,11 +33,16 @@ struct desktop_value {
 	bool transient;
 };
 
+struct desktop_callback {
+	const char *kind, *module, *altitude;
+};
+
 // All end with a row of zeroes.
 extern const struct desktop_process desktop_processes[];
 extern const struct desktop_dll desktop_dlls[];
 extern const char *const desktop_drivers[];
 extern const struct desktop_hive desktop_hives[];
 extern const struct desktop_value desktop_values[];
+extern const struct desktop_callback desktop_callbacks[];
 
 #endif

@@ -137,6 +137,29 @@ const struct desktop_dll desktop_dlls[] = {
 	{ NULL, 0, false },
 };
 
+const struct desktop_callback desktop_callbacks[] = {
+	{ "process", "cng.sys", NULL },
+	{ "process", "ksecdd.sys", NULL },
+	{ "process", "tcpip.sys", NULL },
+	{ "process", "WdFilter.sys", NULL },
+	{ "process", "CI.dll", NULL },
+	{ "thread", "WdFilter.sys", NULL },
+	{ "thread", "mssecflt.sys", NULL },
+	{ "image", "WdFilter.sys", NULL },
+	{ "image", "ksecdd.sys", NULL },
+	{ "registry", "WdFilter.sys", "328010" },
+	{ "registry", "ksecdd.sys", "385202" },
+	{ "bugcheck", "ndis.sys", NULL },
+	{ "bugcheck", "hal.dll", NULL },
+	{ "reason", "crashdmp.sys", NULL },
+	{ "reason", "mssecflt.sys", NULL },
+	{ "shutdown", "ksecdd.sys", NULL },
+	{ "shutdown", "disk.sys", NULL },
+	{ "filesystem", "FLTMGR.SYS", NULL },
+	{ "debugprint", "kdcom.dll", NULL },
+	{ NULL, NULL, NULL },
+};
+
 const char *const desktop_drivers[] = {
 	"hal.dll", "kdcom.dll", "mcupdate_GenuineIntel.dll", "CLFS.SYS", "tm.sys", "PSHED.dll",
 	"BOOTVID.dll", "FLTMGR.SYS", "msrpc.sys", "ksecdd.sys", "clipsp.sys", "cmimcext.sys", "ntosext.sys",

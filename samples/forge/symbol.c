@@ -13,6 +13,11 @@ static bool until_vista(const struct forge *f)
 	return !f->win7;
 }
 
+static bool until_xp(const struct forge *f)
+{
+	return !f->vista;
+}
+
 static bool since_vista(const struct forge *f)
 {
 	return f->vista;
@@ -63,6 +68,26 @@ static const struct known_symbol known[] = {
 	{ "PoolBigPageTableSize",      8, NULL },
 	{ "KiProcessorBlock",        512, NULL },
 	{ "MmUnloadedDrivers",         8, NULL },
+	{ "MmLastUnloadedDriver",      8, NULL },
+	{ "KiServiceTable",         2400, NULL },
+	{ "KiServiceLimit",            4, NULL },
+	{ "KeServiceDescriptorTable", 64, NULL },
+	{ "KeServiceDescriptorTableShadow", 64, NULL },
+	{ "PspCreateProcessNotifyRoutine", 512, NULL },
+	{ "PspCreateProcessNotifyRoutineCount", 4, NULL },
+	{ "PspCreateThreadNotifyRoutine", 512, NULL },
+	{ "PspCreateThreadNotifyRoutineCount", 4, NULL },
+	{ "PspLoadImageNotifyRoutine", 512, NULL },
+	{ "PspLoadImageNotifyRoutineCount", 4, NULL },
+	{ "KeBugCheckCallbackListHead", 16, NULL },
+	{ "KeBugCheckReasonCallbackListHead", 16, NULL },
+	{ "CmpCallBackCount",          4, NULL },
+	{ "CmpCallBackVector",       800, until_xp },
+	{ "CallbackListHead",         16, since_vista },
+	{ "IopNotifyShutdownQueueHead", 16, NULL },
+	{ "IopFsNotifyChangeQueueHead", 16, NULL },
+	{ "RtlpDebugPrintCallbackList", 16, since_vista },
+	{ "IopInvalidDeviceRequest",  16, NULL },
 	{ "KdCopyDataBlock",          64, since_vista },
 	{ "ObpCaptureHandleInformationEx", 64, since_win8_x64 },
 };

@@ -7,8 +7,13 @@
 
 // Addresses do not fit JSON's signed integers: they are written as hexadecimal text.
 static const char *const address_keys[] = {
+	"address",
+	"allocation",
+	"area",
 	"base",
 	"block",
+	"callback",
+	"device",
 	"dtb",
 	"end",
 	"kdbg",

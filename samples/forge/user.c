@@ -82,21 +82,58 @@ static void create_loader_data(struct user *u, struct object peb)
 	forge_put(u->f, peb, "Ldr", ldr.va);
 }
 
-static void link_entry(struct user *u, struct object entry, bool program)
+static void link_entry(struct user *u, struct object entry, uint32_t lists)
 {
 	static const char *const links[3] = { "InLoadOrderLinks", "InMemoryOrderLinks",
 		"InInitializationOrderLinks|InProgressLinks" };
-	for (int i = 0; i < 3 - program; i++)
-		list_add(u->f, &u->p->space, u->heads[i], forge_field(u->f, entry, links[i]));
+	for (int i = 0; i < 3; i++) {
+		if (lists >> i & 1)
+			list_add(u->f, &u->p->space, u->heads[i],
+				forge_field(u->f, entry, links[i]));
+	}
 }
 
-static void add_image(struct user *u, const char *path, bool program, bool hidden)
+static void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists)
+{
+	struct loaded_image *grown = realloc(p->images, (p->image_count + 1) * sizeof *grown);
+	if (!grown) {
+		forge_fail(f, EI_E_NOMEM, "no memory");
+		return;
+	}
+	p->images = grown;
+	p->images[p->image_count++] = (struct loaded_image){ base, lists };
+}
+
+// A program whose image was taken out of its place, and another put there.
+static void hollow_map(struct user *u, const struct image_file *file)
+{
+	const char *path = scenario_text(u->description, "hollow", "C:\\payload.exe");
+	const struct image_file *other = file_find(u->f, path, u->p->wow64, true);
+	static const uint32_t READ_WRITE_EXECUTE = 6;
+	if (!other)
+		return;
+	uint64_t bytes = 16 * PAGE_SIZE;
+	vad_add(u->f, u->p,
+		(struct region_node){ .start = file->base,
+			.end = file->base + bytes - 1,
+			.protection = READ_WRITE_EXECUTE,
+			.commit = (uint32_t)(bytes / PAGE_SIZE) });
+	user_write(u->f, u->p, file->base, memory_page(u->f, other->header_frame), PAGE_SIZE,
+		PTE_USER_DATA);
+	user_write(u->f, u->p, file->base + PAGE_SIZE, memory_page(u->f, other->text_frame),
+		PAGE_SIZE, PTE_USER_DATA);
+}
+
+static void add_image(struct user *u, const char *path, bool program, uint32_t lists)
 {
 	struct forge *f = u->f;
 	struct image_file *file = file_find(f, path, program && u->p->wow64, program);
 	if (!file)
 		return;
-	file_map(f, u->p, file);
+	if (program && json_object_get(u->description, "hollow"))
+		hollow_map(u, file);
+	else
+		file_map(f, u->p, file);
 	struct object entry = { &u->p->space, 0, "_LDR_DATA_TABLE_ENTRY" };
 	uint32_t bytes = forge_size(f, entry.type, 0x120);
 	entry.va = heap_take(u, bytes);
@@ -109,9 +146,10 @@ static void add_image(struct user *u, const char *path, bool program, bool hidde
 	forge_put(f, entry, "LoadTime", loaded);
 	put_heap_text(u, entry, "FullDllName", file->path);
 	put_heap_text(u, entry, "BaseDllName", file->name);
-	if (hidden)
+	link_entry(u, entry, lists);
+	image_note(f, u->p, file->base, lists);
+	if (!(lists & IN_LOAD))
 		return;
-	link_entry(u, entry, program);
 	struct member m;
 	bool timed = profile_member(f->profile, entry.type, "LoadTime", &m);
 	truth_row(f, "dlllist", "{s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:I}", "pid",
@@ -120,10 +158,32 @@ static void add_image(struct user *u, const char *path, bool program, bool hidde
 		truth_time(timed ? loaded : 0), "offset", (json_int_t)entry.va);
 }
 
+// "unlinked": true, or the lists that do not name it.
+static uint32_t lists_of(struct forge *f, const json_t *dll)
+{
+	static const char *const names[3] = { "load", "mem", "init" };
+	const json_t *unlinked = json_object_get(dll, "unlinked");
+	uint32_t lists = json_is_true(unlinked) ? 0 : IN_ALL;
+	size_t i;
+	json_t *name;
+	json_array_foreach(unlinked, i, name)
+	{
+		uint32_t at = 0;
+		while (at < 3 &&
+			strcmp(names[at], json_is_string(name) ? json_string_value(name) : "") != 0)
+			at++;
+		if (at == 3)
+			forge_fail(
+				f, EI_E_FORMAT, "\"unlinked\" wants true, or of load, mem, init");
+		lists &= ~(1u << at);
+	}
+	return lists;
+}
+
 static void add_images(struct user *u)
 {
 	const json_t *dlls = json_object_get(u->description, "dlls");
-	add_image(u, scenario_text(u->description, "path", u->p->name), true, false);
+	add_image(u, scenario_text(u->description, "path", u->p->name), true, IN_LOAD | IN_MEMORY);
 	size_t i;
 	json_t *dll;
 	json_array_foreach((json_t *)dlls, i, dll)
@@ -133,7 +193,7 @@ static void add_images(struct user *u)
 		char path[512];
 		bool full = strchr(name, '\\') != NULL;
 		snprintf(path, sizeof path, "%s%s", full ? "" : "C:\\Windows\\System32\\", name);
-		add_image(u, path, false, json_is_object(dll) && scenario_flag(dll, "unlinked"));
+		add_image(u, path, false, lists_of(u->f, dll));
 	}
 }
 
@@ -245,9 +305,17 @@ static uint32_t protection_number(struct forge *f, const char *text)
 	return 4;
 }
 
+static uint64_t page_flags(uint32_t protection)
+{
+	bool writable = protection >= 4, executable = protection & 2;
+	return (writable ? PTE_USER_DATA : PTE_USER_CODE) | (executable ? 0 : PTE_NX);
+}
+
 static void region_write(struct user *u, const json_t *region, uint64_t va, uint32_t protection)
 {
-	uint64_t flags = PTE_USER_DATA | (protection & 2 ? 0 : PTE_NX);
+	// "now": what the pages have become since the region was allocated.
+	const char *now = scenario_text(region, "now", NULL);
+	uint64_t flags = page_flags(now ? protection_number(u->f, now) : protection);
 	size_t i;
 	json_t *content;
 	json_array_foreach(json_object_get(region, "content"), i, content)
@@ -265,6 +333,75 @@ static void region_write(struct user *u, const json_t *region, uint64_t va, uint
 				"encoding", json_object_get(content, "text") ? "ascii" : "utf16",
 				"pid", (json_int_t)u->p->pid, "virtual", (json_int_t)at, "physical",
 				(json_int_t)paging_physical(u->f, &u->p->space, at));
+		free(bytes);
+	}
+}
+
+// {"file": path}: a view of a file that the scenario describes. {"shared": true}: memory that the
+// page file backs and other processes may map.
+static void region_share(
+	struct user *u, const json_t *region, uint64_t va, uint64_t bytes, uint32_t protection)
+{
+	struct forge *f = u->f;
+	const char *path = scenario_text(region, "file", NULL);
+	const struct section *s = path ? cached_section(f, path) : NULL;
+	if (path && !s) {
+		forge_fail(f, EI_E_FORMAT, "'%s' maps '%s', which has no data section", u->p->name,
+			path);
+		return;
+	}
+	if (s) {
+		bytes = s->page_count * PAGE_SIZE;
+		section_map(f, u->p, s, va, page_flags(protection));
+	} else {
+		struct section *own = forge_alloc(f, sizeof *own);
+		if (!own)
+			return;
+		own->page_count = bytes / PAGE_SIZE;
+		own->pages = forge_alloc(f, (own->page_count + 1) * sizeof *own->pages);
+		own->part_count = 1;
+		own->parts[0] = (struct section_part){
+			.pages = own->page_count, .file_bytes = bytes, .protection = protection
+		};
+		region_write(u, region, va, protection);
+		for (uint64_t i = 0; own->pages && i < own->page_count; i++) {
+			uint64_t frame = paging_frame(f, &u->p->space, va + i * PAGE_SIZE);
+			own->pages[i].frame = frame == UINT64_MAX ? 0 : frame;
+		}
+		section_write(f, own);
+		s = own;
+	}
+	vad_add(f, u->p,
+		(struct region_node){ .start = va,
+			.end = va + bytes - 1,
+			.protection = protection,
+			.section = s,
+			.path = path });
+}
+
+// {"path": …, "offset": …, "hex": …}: bytes of a mapped image that this process has changed; the
+// page is its own from then on.
+static void create_patches(struct user *u)
+{
+	struct forge *f = u->f;
+	size_t i, length;
+	json_t *patch;
+	json_array_foreach(json_object_get(u->description, "patches"), i, patch)
+	{
+		const struct image_file *file =
+			file_find(f, scenario_text(patch, "path", u->p->name), u->p->wow64, false);
+		uint8_t *bytes = content_bytes(f, patch, &length);
+		if (!file || !bytes)
+			continue;
+		uint64_t va = file->base + scenario_number(patch, "offset", PAGE_SIZE);
+		uint64_t shared = paging_frame(f, &u->p->space, va), own = memory_take(f);
+		if (shared != UINT64_MAX)
+			memcpy(memory_page(f, own), memory_page(f, shared), PAGE_SIZE);
+		memory_mark_user(f, own);
+		paging_map(f, &u->p->space, va & ~0xfffULL, own, PTE_USER_DATA);
+		write_bytes(f, &u->p->space, va, bytes, MIN(length, PAGE_SIZE - va % PAGE_SIZE));
+		truth_row(f, "patches", "{s:I, s:s, s:I, s:s}", "pid", (json_int_t)u->p->pid,
+			"process", u->p->name, "virtual", (json_int_t)va, "path", file->path);
 		free(bytes);
 	}
 }
@@ -295,6 +432,10 @@ static void create_regions(struct user *u)
 		}
 		if (va == next)
 			next += (bytes + 0x1ffff) & ~0xffffULL;
+		if (json_object_get(region, "file") || scenario_flag(region, "shared")) {
+			region_share(u, region, va, bytes, protection);
+			continue;
+		}
 		user_region(u, va, bytes, protection);
 		region_write(u, region, va, protection);
 	}
@@ -372,6 +513,7 @@ void user_create(struct forge *f, struct process *p, const json_t *description)
 		user_region(&u, 0x7ffe0000, PAGE_SIZE, 1);
 		user_region(&u, u.heap, HEAP_BYTES, 4);
 		create_peb(&u);
+		create_patches(&u);
 	}
 	create_regions(&u);
 }
