@@ -17,13 +17,16 @@ EI_TYPE(name_info, "_OBJECT_HEADER_NAME_INFO", NAME_INFO_FIELDS);
 	F(FileName,     USTR, MAY)
 EI_TYPE(named_file, "_FILE_OBJECT", NAMED_FILE_FIELDS);
 
+// Trans came with Windows 10 1607 (14393).
 #define KEY_BODY_FIELDS(F, ALT)                                                                    \
-	F(KeyControlBlock, PTR, MAY)
+	F(KeyControlBlock, PTR,  MAY)                                                              \
+	F(Trans,           HERE, MAY)
 EI_TYPE(key_body, "_CM_KEY_BODY", KEY_BODY_FIELDS);
 
 #define KEY_BLOCK_FIELDS(F, ALT)                                                                   \
-	F(ParentKcb, PTR, MAY)                                                                     \
-	F(NameBlock, PTR, MAY)
+	F(ParentKcb, PTR,  MAY)                                                                    \
+	F(NameBlock, PTR,  MAY)                                                                    \
+	F(Flags,     UINT, MAY)
 EI_TYPE(key_block, "_CM_KEY_CONTROL_BLOCK", KEY_BLOCK_FIELDS);
 
 // A name whose letters all are Latin-1 is kept in bytes.

@@ -8,6 +8,7 @@ enum {
 	KEY_LEVELS_MAX = 512, // as deep as the registry can be
 	KEY_NAME_MAX = 512,   // bytes of one name
 	PATH_MAX_BYTES = 64 << 10,
+	KEY_HIVE_ENTRY = 4, // the root of a hive
 };
 
 static ei_val text_value(char *text)
@@ -55,6 +56,24 @@ static ei_val block_name(ei_run *run, const key_block *block)
 	return ei_read_utf16(run, NULL, here.u, length.u);
 }
 
+// Since Windows 10 1607 where a hive is mounted has two blocks: the key that leads there, and the
+// root of the hive, whose own name is no part of a path.
+static bool is_named(const key_body *body, const key_block *block)
+{
+	return body->at->Trans.offset < 0 ||
+	       !(ei_u64_or(ei_get(*block, Flags), 0) & KEY_HIVE_ENTRY);
+}
+
+static ei_val path_prepend(ei_run *run, const key_block *block, ei_val path)
+{
+	ei_val name = block_name(run, block);
+	if (!ei_has(name))
+		return path.length ? path : name;
+	path = text_value(ei_text(
+		run->scratch, "\\%.*s%.*s", (int)name.length, name.s, (int)path.length, path.s));
+	return ei_has(path) && path.length > PATH_MAX_BYTES ? ei_absent(EI_GARBAGE) : path;
+}
+
 ei_val ei_key_object_path(ei_run *run, uint64_t object)
 {
 	key_body body = ei_at(run, key_body, object);
@@ -63,13 +82,11 @@ ei_val ei_key_object_path(ei_run *run, uint64_t object)
 		return ei_absent(ei_has(pointer) ? EI_NONE : (ei_state)pointer.state);
 	for (int level = 0; level < KEY_LEVELS_MAX && ei_u64_or(pointer, 0); level++) {
 		key_block block = ei_at(run, key_block, pointer.u);
-		ei_val name = block_name(run, &block);
-		if (!ei_has(name))
-			return level ? path : name;
-		path = text_value(ei_text(run->scratch, "\\%.*s%.*s", (int)name.length, name.s,
-			(int)path.length, path.s));
-		if (!ei_has(path) || path.length > PATH_MAX_BYTES)
-			return ei_absent(EI_GARBAGE);
+		uint32_t before = path.length;
+		if (is_named(&body, &block))
+			path = path_prepend(run, &block, path);
+		if (!ei_has(path) || (is_named(&body, &block) && path.length == before))
+			return path;
 		pointer = ei_get(block, ParentKcb);
 	}
 	return path;
