@@ -636,18 +636,39 @@ static ei_error *find_source(const struct job *job, const char *file, char path[
 	return ei_fail(EI_E_IO, "no '%s' below any of the data folders", file);
 }
 
+// Takes a type that a source lacks from another one: `lent` is TYPE=FILE.
+static ei_error *borrow_type(const struct job *job, struct source *source, const char *lent)
+{
+	char type[TYPE_NAME_MAX], path[PATH_MAX];
+	struct source lender;
+	snprintf(type, sizeof type, "%.*s", (int)strcspn(lent, "="), lent);
+	EI_TRY(find_source(job, lent + strlen(type) + (lent[strlen(type)] == '='), path));
+	EI_TRY(source_open(&lender, source->wanted, path));
+	json_t *definition = json_object_get(lender.types, type);
+	ei_error *error = NULL;
+	if (!definition || json_object_get(source->types, type))
+		error = ei_fail(EI_E_FORMAT, "'%s' has to be in the lender only", type);
+	else
+		json_object_set(source->types, type, definition);
+	source_close(&lender);
+	return error;
+}
+
 static ei_error *distil_one(const struct job *job, const struct wanted *wanted, char *line,
 	json_t *layouts, json_t *indexes)
 {
-	char name[128], version[128], file[512], path[PATH_MAX], layout[TYPE_NAME_MAX];
+	char name[128], version[128], file[512], lent[512], path[PATH_MAX], layout[TYPE_NAME_MAX];
 	line[strcspn(line, "#")] = '\0';
-	if (sscanf(line, "%127s %127s %511s", name, version, file) != 3)
+	int words = sscanf(line, "%127s %127s %511s %511s", name, version, file, lent);
+	if (words < 3)
 		return NULL;
 	if (!strcmp(version, "-"))
 		version[0] = '\0';
 	struct source source;
 	EI_TRY(find_source(job, file, path));
 	EI_TRY(source_open(&source, wanted, path));
+	if (words == 4)
+		EI_TRY_IN(borrow_type(job, &source, lent), "borrowing for '%s'", name);
 	keep_wanted(&source);
 	json_t *done = json_object();
 	while (keep_values(&source, done))
