@@ -5,7 +5,7 @@
 VERSION   := 0.1.0
 PREFIX    ?= /usr/local
 BUILD     ?= build
-PKGS      := liblzma zlib jansson capstone libxml-2.0 yara libpcre2-8 libcrypto
+PKGS      := liblzma zlib jansson capstone libxml-2.0 yara libpcre2-8 libcrypto yaml-0.1
 TEST_PKGS := cmocka
 
 CC        ?= gcc
@@ -18,7 +18,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 CFLAGS_ALL = $(STD) $(WARN) $(OPT) -g $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -include core/base/banned.h
 
-CORE_DIRS := base image space profile win registry scan run out
+CORE_DIRS := base image space profile win registry scan ioc run out
 CORE_SRC  := $(foreach d,$(CORE_DIRS),$(wildcard core/$(d)/*.c))
 CLI_SRC   := $(wildcard core/cli/*.c)
 PLUGINS   := $(sort $(wildcard plugins/*.c))
@@ -35,7 +35,7 @@ all: $(BUILD)/eidetic $(BUILD)/libeidetic.so $(BUILD)/forge
 help:
 	@echo 'make           build the command, the library and the image generator into $(BUILD)/'
 	@echo 'make demo      forge a sample intrusion and run the main job on it'
-	@echo 'make check     all tests'
+	@echo 'make check     all tests (check-profiles: images of every known build, minutes)'
 	@echo 'make asan      all tests under AddressSanitizer and UBSan (tsan: ThreadSanitizer)'
 	@echo 'make lint      format, sizes, include arrows, headers alone, plugin statics'
 	@echo 'make golden    the rows that tests/golden keeps, anew: read the difference before you take it'

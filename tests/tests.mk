@@ -44,6 +44,12 @@ check-build: all $(UNIT_BIN) $(FUZZ_BIN) $(TEST_EXTRA)
 check: check-build
 	@tests/run $(BUILD)
 
+# ---- make check-profiles: images of every known build, every plugin (make check: of each family one)
+# ISF: folders with symbol files of kernels to take as well.
+.PHONY: check-profiles
+check-profiles: all
+	@EIDETIC_BUILD=$(BUILD) sh tests/cli/builds_all $(or $(ISF),$(or $(EIDETIC_SHARED),../shared)/data/isf)
+
 # ---- make golden: the rows that are kept, anew ----------------------------------------------
 .PHONY: golden
 golden: all
