@@ -113,16 +113,19 @@ static bool looks_services(const struct look *look, uint64_t va)
 	       kernel_holds(look->kernel, pointer(look, va + 3 * size));
 }
 
-// Fast references to callback blocks, filled from the start.
+// Fast references to callback blocks: their low bits count, and seldom down to 0.
 static bool looks_callbacks(const struct look *look, uint64_t va)
 {
+	uint64_t low_bits = 2 * look->pointer_size - 1, blocks = 0, counts = 0;
 	for (uint32_t i = 0; i < CALLBACKS; i++) {
 		uint64_t at = va + (uint64_t)i * look->pointer_size;
 		uint64_t block = pointer(look, at);
 		if (block ? !is_outside(look, block) : !looks_any(look, at))
 			return false;
+		blocks += block != 0;
+		counts |= block & low_bits;
 	}
-	return va % look->pointer_size == 0;
+	return va % look->pointer_size == 0 && (!blocks || counts);
 }
 
 static bool looks_outside(const struct look *look, uint64_t va)
