@@ -19,7 +19,9 @@ EI_TYPE(list_entry, "_LIST_ENTRY", LIST_ENTRY_FIELDS);
 EI_TYPE(peb, "_PEB", PEB_FIELDS);
 
 #define PEB_LDR_FIELDS(F, ALT)                                                                     \
-	F(InLoadOrderModuleList, HERE, MAY)
+	F(InLoadOrderModuleList,           HERE, MAY)                                              \
+	F(InMemoryOrderModuleList,         HERE, MAY)                                              \
+	F(InInitializationOrderModuleList, HERE, MAY)
 EI_TYPE(peb_ldr, "_PEB_LDR_DATA", PEB_LDR_FIELDS);
 
 // EnvironmentSize came with Windows Vista; before, the block ends at an empty string.

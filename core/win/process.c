@@ -161,15 +161,41 @@ ei_val ei_process_image_path(ei_run *run, const eprocess *process)
 	return ei_has(found) ? ei_get(block, ImagePathName) : found;
 }
 
-ei_iter ei_process_modules(ei_run *run, const eprocess *process)
+// Where a list begins in the loader's data, and where it runs through an entry.
+static ei_val order_head(const peb_ldr *loader, ei_module_order order)
+{
+	switch (order) {
+	case EI_MEMORY_ORDER:
+		return ei_get(*loader, InMemoryOrderModuleList);
+	case EI_INIT_ORDER:
+		return ei_get(*loader, InInitializationOrderModuleList);
+	default:
+		return ei_get(*loader, InLoadOrderModuleList);
+	}
+}
+
+static int32_t order_link(const struct ldr_entry_at *at, ei_module_order order)
+{
+	switch (order) {
+	case EI_MEMORY_ORDER:
+		return at->InMemoryOrderLinks.offset;
+	case EI_INIT_ORDER:
+		return at->InInitializationOrderLinks.offset;
+	default:
+		return at->InLoadOrderLinks.offset;
+	}
+}
+
+ei_iter ei_process_modules_by(ei_run *run, const eprocess *process, ei_module_order order)
 {
 	const ei_space *space = NULL;
 	ei_val pointer = peb_pointer(run, process, &space, true);
 	ldr_entry table = ei_handle(run, ldr_entry);
-	if (!ei_has(pointer) || table.at->InLoadOrderLinks.offset < 0)
+	int32_t link = order_link(table.at, order);
+	if (!ei_has(pointer) || link < 0)
 		return iter_empty(run, &ldr_entry_spec);
 	peb_ldr loader = ei_at_in(run, space, peb_ldr, pointer.u);
-	ei_val head = ei_get(loader, InLoadOrderModuleList);
+	ei_val head = order_head(&loader, order);
 	if (!ei_has(head))
 		return iter_empty(run, &ldr_entry_spec);
 	ei_val pid = ei_get(*process, UniqueProcessId);
@@ -179,10 +205,15 @@ ei_iter ei_process_modules(ei_run *run, const eprocess *process)
 		.what = what ? what : "modules of a process",
 		.space = space,
 		.head = head.u,
-		.link_offset = table.at->InLoadOrderLinks.offset,
+		.link_offset = link,
 		.type = &ldr_entry_spec,
 	};
 	return list_iterate(run, &query);
+}
+
+ei_iter ei_process_modules(ei_run *run, const eprocess *process)
+{
+	return ei_process_modules_by(run, process, EI_LOAD_ORDER);
 }
 
 // ---- environment ----------------------------------------------------------------------------

@@ -32,6 +32,8 @@ EI_TYPE(eprocess, "_EPROCESS", EPROCESS_FIELDS);
 // One table for the kernel's list (_KLDR_DATA_TABLE_ENTRY) and the user's (_LDR_DATA_TABLE_ENTRY).
 #define LDR_ENTRY_FIELDS(F, ALT)                                                                   \
 	F(InLoadOrderLinks, HERE, MUST)                                                            \
+	F(InMemoryOrderLinks,         HERE, MAY)                                                   \
+	F(InInitializationOrderLinks, HERE, MAY)                                                   \
 	F(DllBase,          PTR,  MUST)                                                            \
 	F(SizeOfImage,      UINT, MAY)                                                             \
 	F(EntryPoint,       PTR,  MAY)                                                             \
@@ -79,8 +81,15 @@ typedef struct ei_environment {
 EI_API bool ei_process_next_variable(
 	ei_run *run, const eprocess *process, ei_environment *cursor, ei_val *name, ei_val *value);
 
-// Modules of a process in load order (_LDR_DATA_TABLE_ENTRY, in the process's space).
+// Modules of a process (_LDR_DATA_TABLE_ENTRY, in the process's space) by one of the loader's three
+// lists. ei_process_modules() is the list by load order.
+typedef enum ei_module_order {
+	EI_LOAD_ORDER,
+	EI_MEMORY_ORDER,
+	EI_INIT_ORDER, // without the program itself
+} ei_module_order;
 EI_API ei_iter ei_process_modules(ei_run *run, const eprocess *process);
+EI_API ei_iter ei_process_modules_by(ei_run *run, const eprocess *process, ei_module_order order);
 
 // Kernel modules (_KLDR_DATA_TABLE_ENTRY): by list, joined both ways; and by pool tag.
 EI_API ei_iter ei_modules(ei_run *run);
