@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/internal.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 // Weak, because the program that makes the block links this file too.
@@ -64,11 +66,43 @@ static uint32_t name_rank(const char *builtin, const char *name)
 	return strcmp(end, tail) ? 0 : (uint32_t)MIN(revision + 1, UINT32_MAX - 1);
 }
 
+// Names of systems whose kernel file is another one's, down to the revision.
+static const struct {
+	const char *system, *kernel;
+} same_kernels[] = {
+	{ "win2016-14393", "win10-14393" },
+	{ "win2019-17763", "win10-17763" },
+	{ "win10-18363", "win10-18362" },
+	{ "win10-19042", "win10-19041" },
+	{ "win10-19043", "win10-19041" },
+	{ "win10-19044", "win10-19041" },
+	{ "win10-19045", "win10-19041" },
+	{ "win2025-26100", "win11-26100" },
+	{ "win11-26200", "win11-26100" },
+};
+
+// `name` as the kernel's profile is called: "win10-19045.2965-x64" is "win10-19041.2965-x64".
+static const char *kernel_name(const char *name, char *room, size_t room_size)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(same_kernels); i++) {
+		size_t length = strlen(same_kernels[i].system);
+		if (strncmp(name, same_kernels[i].system, length) != 0)
+			continue;
+		if (name[length] != '.' && name[length] != '-')
+			continue;
+		snprintf(room, room_size, "%s%s", same_kernels[i].kernel, name + length);
+		return room;
+	}
+	return name;
+}
+
 // One that has symbols is preferred to one that is a layout only, even to one of that very name.
-static bool builtin_by_name(const char *name, size_t *index)
+static bool builtin_by_name(const char *wanted, size_t *index)
 {
 	struct flat view;
+	char room[NAME_MAX];
 	uint64_t best = 0;
+	const char *name = kernel_name(wanted, room, sizeof room);
 	size_t count = builtins(&view) ? view.header->count[FLAT_BUILDS] : 0;
 	for (size_t i = 0; i < count; i++) {
 		const struct flat_build *build = &view.builds[i];
