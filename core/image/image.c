@@ -143,11 +143,24 @@ ei_error *image_open(const char *path, const char *format, struct image **out)
 	return image_open_fd(fd, path, format, out);
 }
 
+ei_error *image_nothing(struct image **out)
+{
+	EI_OWNED(image) image = calloc(1, sizeof *image);
+	if (image)
+		image->path = strdup("");
+	if (!image || !image->path)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	image->fd = -1;
+	*out = EI_GIVE(image);
+	return NULL;
+}
+
 void image_close(struct image *image)
 {
 	if (!image)
 		return;
-	close(image->fd);
+	if (image->fd >= 0)
+		close(image->fd);
 	free(image->path);
 	free(image->runs);
 	free(image->blocks);

@@ -48,6 +48,8 @@ EI_CHECKED ei_error *image_open(const char *path, const char *format, struct ima
 // messages and image_path() call it.
 EI_CHECKED ei_error *image_open_fd(
 	int fd, const char *name, const char *format, struct image **out);
+// An image of no file, without memory: for work that has none.
+EI_CHECKED ei_error *image_nothing(struct image **out);
 void image_close(struct image *image); // NULL is allowed
 EI_OWNER(image, image_close);
 
@@ -74,6 +76,12 @@ size_t image_read(const struct image *image, uint64_t pa, void *buffer, size_t s
 // The next stretch of stored data at or after `pa`: clipped to one run, holes of a sparse file
 // left out (they are zero). False past the end.
 bool image_stretch(const struct image *image, uint64_t pa, struct image_run *out);
+
+// Whoever reads a lot in order says so ahead: the system then reads [pa, pa + size) in the
+// background, as far as it is not in memory. And behind, of images larger than memory: the file
+// cache need not keep it. Both return at once or nearly so, and are wishes only.
+void image_prefetch(const struct image *image, uint64_t pa, uint64_t size);
+void image_release(const struct image *image, uint64_t pa, uint64_t size);
 
 // The first read failure since the image was opened, as text for a note; NULL when there is none.
 const char *image_failure(const struct image *image);

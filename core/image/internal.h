@@ -45,6 +45,9 @@ struct image {
 	char failure[256];
 };
 
+// The first run that ends after `pa`; run_count when there is none.
+size_t image_run_at(const struct image *image, uint64_t pa);
+
 // ---- formats --------------------------------------------------------------------------------
 struct image_format {
 	const char *name;

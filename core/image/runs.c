@@ -174,8 +174,7 @@ uint64_t image_bytes(const struct image *image)
 	return image->bytes;
 }
 
-// The first run that ends after `pa`; run_count when there is none.
-static size_t run_at_or_after(const struct image *image, uint64_t pa)
+size_t image_run_at(const struct image *image, uint64_t pa)
 {
 	size_t low = 0, high = image->run_count;
 	while (low < high) {
@@ -241,7 +240,7 @@ static size_t read_stored(const struct image *image, uint64_t offset, uint8_t *b
 size_t image_read(const struct image *image, uint64_t pa, void *buffer, size_t size)
 {
 	size_t done = 0;
-	for (size_t i = run_at_or_after(image, pa); i < image->run_count && done < size; i++) {
+	for (size_t i = image_run_at(image, pa); i < image->run_count && done < size; i++) {
 		const struct image_run *run = &image->runs[i];
 		if (run->start > pa + done)
 			break;
@@ -307,7 +306,7 @@ static struct image_run stretch_of(
 bool image_stretch(const struct image *image, uint64_t pa, struct image_run *out)
 {
 	struct hole hole = { 1, 0 };
-	for (size_t i = run_at_or_after(image, pa); i < image->run_count; i++) {
+	for (size_t i = image_run_at(image, pa); i < image->run_count; i++) {
 		const struct image_run *run = &image->runs[i];
 		uint64_t skip = pa > run->start ? pa - run->start : 0;
 		uint64_t end = run->offset + run->length;

@@ -1,11 +1,20 @@
 // One pass over all physical memory, on all cores, for any number of consumers.
 //
-// Threads take chunks in ascending order; each consumer has a state per thread and is given every
-// chunk once. What it found is merged when all chunks are done. Chunks reach a consumer in no
-// particular order across threads, ascending within one: sort what was found.
+// Chunks are handed out in ascending order, each to the thread that comes first: no thread waits
+// for another however unequal the work, and the file is read from front to back. Each consumer has
+// a state per thread and is given every chunk once. What it found is merged when all chunks are
+// done. Chunks reach a consumer in no particular order across threads, ascending within one: sort
+// what was found, and the result does not depend on the threads.
 //
 //     struct pass_consumer tags = tags_consumer(&set, &list);
 //     EI_TRY(pass_run(&wish, &tags, 1));
+//
+// Memory is read once, whatever the number of consumers: gather all of them first. Plugins do so
+// through win/scan_plan.h, where each says beforehand what it will look for.
+//
+// One more thread keeps the disk busy ahead of the others, as far as the file is not in the
+// system's cache, and tells the cache to forget what is behind where the file is larger than half
+// of memory: its first part stays, so that a second pass over it finds something.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef SCAN_PASS_H
 #define SCAN_PASS_H
@@ -15,6 +24,7 @@
 enum {
 	PASS_CHUNK = 256 << 10,     // bytes: stays in a core's own cache
 	PASS_OVERLAP_MAX = 8 << 10, // bytes
+	PASS_BEFORE = 64,           // bytes in front of a chunk, so that bytes[0] is aligned to it
 };
 
 struct pass_chunk {
@@ -22,6 +32,7 @@ struct pass_chunk {
 	uint64_t pa; // of bytes[0]
 	size_t own;  // bytes that are this chunk's alone
 	size_t size; // with what follows in physical memory: own + overlap, less where memory ends
+	size_t before; // bytes in front of bytes[0] that are there too: PASS_BEFORE, or 0
 };
 
 struct pass_consumer {
@@ -34,7 +45,7 @@ struct pass_consumer {
 
 struct pass_wish {
 	const struct image *image;
-	unsigned threads;                                               // at least 1
+	unsigned threads;                                               // 0 is 1
 	const bool *cancelled;                                          // may be NULL
 	void (*progress)(void *context, uint64_t done, uint64_t total); // may be NULL; this thread
 	void *progress_context;
