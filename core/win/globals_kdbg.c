@@ -16,11 +16,11 @@ enum {
 	SIZE_MIN = 0x100,
 	TAG = 0x4742444b, // "KDBG"
 	CALLEES_MAX = 64,
-	REFERENCES_MAX = 16,
+	REFERENCES_MAX = 6, // of each kind: the function has two, one and two
 	WALK_LIMIT = 1024,
-	COPY_LIMIT = 160,   // of the function that decodes: it is short
-	BEFORE_SWAP = 0x80, // bytes of it before the swap of bytes
-	CANDIDATES_MAX = 256,
+	COPY_LIMIT = 160,     // of the function that decodes: it is short
+	BEFORE_SWAP = 0x80,   // bytes of it before the swap of bytes
+	SCAN_LIMIT = 1 << 16, // instructions
 };
 
 // ---- globals it names -----------------------------------------------------------------------
@@ -59,23 +59,28 @@ uint64_t kdbg_pointer(const struct kernel_image *kernel, const struct kdbg *kdbg
 }
 
 // ---- is it the block? -----------------------------------------------------------------------
-static bool accept(const struct kernel_image *kernel, struct kdbg *kdbg)
+// Of `got` bytes that could be read.
+static bool accept(const struct kernel_image *kernel, size_t got, struct kdbg *kdbg)
 {
 	uint32_t size = load_u32(kdbg->bytes + SIZE_AT);
 	uint64_t base = kernel->space->mode->canonical(load_u64(kdbg->bytes + BASE_AT));
-	if (load_u32(kdbg->bytes + TAG_AT) != TAG || size < SIZE_MIN || base != kernel->base)
+	if (got < SIZE_MIN || size < SIZE_MIN || base != kernel->base ||
+		load_u32(kdbg->bytes + TAG_AT) != TAG)
 		return false;
-	kdbg->size = MIN(size, (uint32_t)KDBG_BYTES_MAX);
+	kdbg->size = MIN(size, (uint32_t)got);
 	return true;
 }
 
-static bool clear_at(const struct kernel_image *kernel, uint64_t va, struct kdbg *out)
+static size_t read_block(const struct kernel_image *kernel, struct kdbg *kdbg)
+{
+	return space_read(
+		kernel->space, kernel->reader, kdbg->va, kdbg->bytes, KDBG_BYTES_MAX, NULL);
+}
+
+bool kdbg_read(const struct kernel_image *kernel, uint64_t va, struct kdbg *out)
 {
 	struct kdbg kdbg = { .va = va, .witness = "debugger data" };
-	if (!va || space_read(kernel->space, kernel->reader, va, kdbg.bytes, KDBG_BYTES_MAX, NULL) <
-			   SIZE_MIN)
-		return false;
-	if (!accept(kernel, &kdbg))
+	if (!va || !accept(kernel, read_block(kernel, &kdbg), &kdbg))
 		return false;
 	*out = kdbg;
 	return true;
@@ -87,6 +92,26 @@ static uint64_t rotate_left(uint64_t value, uint64_t by)
 	return by ? value << by | value >> (64 - by) : value;
 }
 
+struct keys {
+	uint64_t never, always, flag;
+};
+
+static uint64_t decode(const struct keys *keys, uint64_t value)
+{
+	value = rotate_left(keys->never ^ value, keys->never);
+	return keys->always ^ __builtin_bswap64(keys->flag ^ value);
+}
+
+// Whether the first bytes that matter, decoded, say that this is the block.
+static bool begins_block(const struct kernel_image *kernel, uint64_t block, const struct keys *keys)
+{
+	uint8_t bytes[16];
+	if (!kernel_read(kernel, block + TAG_AT, bytes, sizeof bytes))
+		return false;
+	return (uint32_t)decode(keys, load_u64(bytes)) == TAG &&
+	       kernel->space->mode->canonical(decode(keys, load_u64(bytes + 8))) == kernel->base;
+}
+
 bool kdbg_decode(const struct kernel_image *kernel, uint64_t block, uint64_t wait_never,
 	uint64_t wait_always, uint64_t encoded_flag, struct kdbg *out)
 {
@@ -95,19 +120,19 @@ bool kdbg_decode(const struct kernel_image *kernel, uint64_t block, uint64_t wai
 		.wait_always = wait_always,
 		.encoded_flag = encoded_flag,
 		.witness = "decoded debugger data" };
-	uint8_t never_bytes[8], always_bytes[8];
-	if (space_read(kernel->space, kernel->reader, block, kdbg.bytes, KDBG_BYTES_MAX, NULL) <
-			SIZE_MIN ||
-		!kernel_read(kernel, wait_never, never_bytes, sizeof never_bytes) ||
-		!kernel_read(kernel, wait_always, always_bytes, sizeof always_bytes))
+	uint8_t never[8], always[8];
+	if (!kernel_read(kernel, wait_never, never, sizeof never) ||
+		!kernel_read(kernel, wait_always, always, sizeof always))
 		return false;
-	uint64_t never = load_u64(never_bytes), always = load_u64(always_bytes);
+	const struct keys keys = { load_u64(never), load_u64(always), encoded_flag };
+	if (!begins_block(kernel, block, &keys))
+		return false;
+	size_t got = read_block(kernel, &kdbg);
 	for (size_t at = 0; at < KDBG_BYTES_MAX; at += 8) {
-		uint64_t value = rotate_left(never ^ load_u64(kdbg.bytes + at), never);
-		value = always ^ __builtin_bswap64(encoded_flag ^ value);
+		uint64_t value = decode(&keys, load_u64(kdbg.bytes + at));
 		memcpy(kdbg.bytes + at, &value, sizeof value);
 	}
-	if (!accept(kernel, &kdbg))
+	if (!accept(kernel, got, &kdbg))
 		return false;
 	*out = kdbg;
 	return true;
@@ -174,11 +199,13 @@ static bool try_decoder(
 	return false;
 }
 
-static bool try_function(
-	const struct kernel_image *kernel, struct code *code, uint64_t va, struct kdbg *out)
+// `*budget` instructions are left to be read.
+static bool try_function(const struct kernel_image *kernel, struct code *code, uint64_t va,
+	uint32_t *budget, struct kdbg *out)
 {
 	struct decoder decoder = { 0 };
-	code_walk(code, va, COPY_LIMIT, decoder_visit, &decoder);
+	uint32_t limit = MIN(*budget, (uint32_t)COPY_LIMIT);
+	*budget -= code_walk(code, va, limit, decoder_visit, &decoder);
 	return try_decoder(kernel, &decoder, out);
 }
 
@@ -203,7 +230,7 @@ static bool decode_by_exports(
 	const struct kernel_image *kernel, struct code *code, struct kdbg *out)
 {
 	struct kernel_pe pe;
-	uint32_t rva;
+	uint32_t rva, budget = SCAN_LIMIT;
 	if (!kernel_pe_open(kernel->space, kernel->reader, kernel->base, &pe))
 		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(dumpers); i++) {
@@ -212,7 +239,7 @@ static bool decode_by_exports(
 			continue;
 		code_walk(code, kernel->base + rva, WALK_LIMIT, callee_visit, &callees);
 		for (size_t n = 0; n < callees.count; n++)
-			if (try_function(kernel, code, callees.va[n], out))
+			if (try_function(kernel, code, callees.va[n], &budget, out))
 				return true;
 	}
 	return false;
@@ -236,52 +263,52 @@ static bool may_begin(const uint8_t *code)
 	return code[-1] == 0xcc || code[-1] == 0x90 || code[-1] == 0xc3;
 }
 
-static bool try_before(
-	const struct kernel_image *kernel, struct code *code, uint64_t swap, struct kdbg *out)
+struct swap_scan {
+	const struct kernel_image *kernel;
+	struct code *code;
+	struct kdbg *out;
+	uint32_t budget;
+	bool found;
+};
+
+static bool try_before(struct swap_scan *scan, uint64_t swap)
 {
 	uint8_t bytes[BEFORE_SWAP + 1];
-	if (swap - kernel->base < sizeof bytes ||
-		!kernel_read(kernel, swap - sizeof bytes, bytes, sizeof bytes))
+	if (swap - scan->kernel->base < sizeof bytes ||
+		!kernel_read(scan->kernel, swap - sizeof bytes, bytes, sizeof bytes))
 		return false;
 	for (size_t at = 1; at < sizeof bytes; at++) {
 		uint64_t va = swap - sizeof bytes + at;
-		if (va % 4 == 0 && may_begin(bytes + at) && try_function(kernel, code, va, out))
+		if (va % 4 == 0 && may_begin(bytes + at) &&
+			try_function(scan->kernel, scan->code, va, &scan->budget, scan->out))
 			return true;
 	}
 	return false;
 }
 
-struct swap_scan {
-	const struct kernel_image *kernel;
-	struct code *code;
-	struct kdbg *out;
-	uint32_t candidates;
-	bool found;
-};
+static bool is_rotated_before(const uint8_t *swap)
+{
+	for (size_t back = 3; back <= 16; back++)
+		if (is_rotation(swap - back))
+			return true;
+	return false;
+}
 
 static void swaps_of_page(struct swap_scan *scan, uint64_t va)
 {
 	uint8_t bytes[PAGE_SIZE + 16];
 	size_t got = space_read(
 		scan->kernel->space, scan->kernel->reader, va, bytes, sizeof bytes, NULL);
-	for (size_t at = 16; at + 3 <= got && scan->candidates < CANDIDATES_MAX; at++) {
-		bool rotated = false;
-		if (!is_swap(bytes + at))
-			continue;
-		for (size_t back = 3; back <= 16; back++)
-			rotated |= is_rotation(bytes + at - back);
-		if (!rotated)
-			continue;
-		scan->candidates++;
-		scan->found = try_before(scan->kernel, scan->code, va + at, scan->out);
-		if (scan->found)
-			return;
-	}
+	for (size_t at = 16; at + 3 <= got && scan->budget && !scan->found; at++)
+		if (is_swap(bytes + at) && is_rotated_before(bytes + at))
+			scan->found = try_before(scan, va + at);
 }
 
 static bool decode_by_scan(const struct kernel_image *kernel, struct code *code, struct kdbg *out)
 {
-	struct swap_scan scan = { .kernel = kernel, .code = code, .out = out };
+	struct swap_scan scan = {
+		.kernel = kernel, .code = code, .out = out, .budget = SCAN_LIMIT
+	};
 	uint64_t last = kernel->base + kernel->size - 1;
 	struct page page;
 	for (uint64_t va = kernel->base;
@@ -299,10 +326,10 @@ static bool decode_by_scan(const struct kernel_image *kernel, struct code *code,
 bool kdbg_find(
 	const struct kernel_image *kernel, struct code *code, uint64_t hint, struct kdbg *out)
 {
-	if (clear_at(kernel, hint, out))
+	if (kdbg_read(kernel, hint, out))
 		return true;
 	uint64_t clear = identify_kdbg(kernel->space, kernel->reader, kernel->base, kernel->size);
-	if (clear_at(kernel, clear, out))
+	if (kdbg_read(kernel, clear, out))
 		return true;
 	if (!code || kernel->space->mode->pointer_size != 8)
 		return false;

@@ -26,6 +26,9 @@ struct kdbg {
 bool kdbg_decode(const struct kernel_image *kernel, uint64_t block, uint64_t wait_never,
 	uint64_t wait_always, uint64_t encoded_flag, struct kdbg *out);
 
+// The block in clear at `va`.
+bool kdbg_read(const struct kernel_image *kernel, uint64_t va, struct kdbg *out);
+
 // The block: in clear at `hint` (0: not known), in clear anywhere in the image, or encoded. False
 // when there is none that can be read. Reads all of the image if it must.
 bool kdbg_find(

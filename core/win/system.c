@@ -1,6 +1,7 @@
 // The system in the image. Layouts here are the ones that never change between builds:
 // _KUSER_SHARED_DATA (user mode depends on it) and the debugger's protocol.
 // SPDX-License-Identifier: Apache-2.0
+#include "win/globals_kdbg.h"
 #include "win/identify.h"
 #include "win/kernel_find.h"
 #include "win/kernel_pe.h"
@@ -24,13 +25,6 @@ static ei_val read_u16(ei_run *run, uint64_t va)
 	if (ei_read(run, NULL, va, bytes, 2) != 2)
 		return ei_absent(EI_UNREADABLE);
 	return ei_uint(load_u16(bytes));
-}
-
-static uint64_t read_pointer64(ei_run *run, uint64_t va)
-{
-	uint8_t bytes[8];
-
-	return ei_read(run, NULL, va, bytes, 8) == 8 ? run_canonical(run, load_u64(bytes)) : 0;
 }
 
 // A NUL-terminated ASCII string of at most `room` bytes, as far as it can be read.
@@ -87,22 +81,34 @@ static void read_identity(const ei_run *run, ei_system *out)
 	out->build = number_or(identity->build, EI_UINT, EI_UNREADABLE);
 }
 
+// Decodes it where it is encoded. Volatility does not, and then has no rows of it.
+static bool find_kdbg(
+	const ei_run *run, const struct kernel_image *kernel, uint64_t va, struct kdbg *out)
+{
+	if (kdbg_read(kernel, va, out) || run->session->compat_vol3)
+		return out->size;
+	EI_OWNED(code) code = NULL;
+	EI_OWNED(ei_error) error = code_open(kernel, &code);
+	return !error && kdbg_find(kernel, code, 0, out);
+}
+
 static void read_kdbg(ei_run *run, ei_system *out)
 {
-	uint64_t va = run->session->identity.kdbg;
-	uint32_t tag = 0;
-
-	if (!ei_symbol(run, "KdDebuggerDataBlock", &va) && !va)
-		return;
-	tag = (uint32_t)ei_u64_or(ei_read_u32(run, NULL, va + KDBG_TAG_AT), 0);
-	if (tag != KDBG_TAG) { // encoded: the kernel decodes it only for a debugger
-		out->kdbg = ei_absent(tag ? EI_NONE : EI_UNREADABLE);
+	const struct identity *identity = &run->session->identity;
+	const struct kernel_image kernel = { &identity->kernel, run->reader, identity->kernel_base,
+		identity->kernel_size };
+	uint64_t va = identity->kdbg;
+	struct kdbg kdbg = { 0 };
+	ei_symbol(run, "KdDebuggerDataBlock", &va);
+	if (!find_kdbg(run, &kernel, va, &kdbg)) {
+		bool encoded = va && ei_u64_or(ei_read_u32(run, NULL, va + KDBG_TAG_AT), 0);
+		out->kdbg = ei_absent(encoded ? EI_NONE : EI_UNREADABLE);
 		return;
 	}
-	out->kdbg = ei_addr(run_canonical(run, va));
+	out->kdbg = ei_addr(run_canonical(run, kdbg.va));
 	out->build_lab =
-		read_ascii(run, read_pointer64(run, va + KDBG_BUILD_LAB_AT), BUILD_LAB_MAX);
-	ei_val csd = ei_read_u32(run, NULL, read_pointer64(run, va + KDBG_SERVICE_PACK_AT));
+		read_ascii(run, kdbg_pointer(&kernel, &kdbg, KDBG_BUILD_LAB_AT), BUILD_LAB_MAX);
+	ei_val csd = ei_read_u32(run, NULL, kdbg_pointer(&kernel, &kdbg, KDBG_SERVICE_PACK_AT));
 	out->service_pack = ei_has(csd) ? ei_uint(csd.u >> 8) : csd;
 }
 
