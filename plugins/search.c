@@ -1,31 +1,53 @@
-// search: terms in all of physical memory, with whoever holds each.
+// search: terms in all of physical memory, or in files, with whoever holds each.
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/scan.h>
 #include <string.h>
 
-enum { TERM, ENCODING, PHYSICAL, VIRTUAL, PROCESS, PID, STATE, REGION, CONTEXT, HITS, COLUMNS };
-enum { OPT_TERM, OPT_TERMS, OPT_PID, OPT_SUMMARY };
-enum { BEFORE = 8, CONTEXT_BYTES = 32, SUMS_MAX = 1 << 18 };
+enum {
+	TERM,
+	ENCODING,
+	PHYSICAL,
+	VIRTUAL,
+	PROCESS,
+	PID,
+	STATE,
+	REGION,
+	PROTECTION,
+	ACROSS,
+	CONTEXT,
+	HITS,
+	FILE_NAME,
+	COLUMNS
+};
+enum { OPT_TERM, OPT_TERMS, OPT_PID, OPT_PROCESS, OPT_SUMMARY, OPT_CONTEXT, OPT_RAW, OPT_LITERAL };
+enum { BEFORE = 8, CONTEXT_BYTES = 32, CONTEXT_MAX = 1024, SUMS_MAX = 1 << 18, PAGE_BYTES = 4096 };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
-	[TERM]     = { "term",     EI_STR,   "the term, as it was given" },
+	[TERM]     = { "term",     EI_STR,   "the term that is looked for" },
 	[ENCODING] = { "encoding", EI_STR,   "how it is spelled there: ascii or utf16" },
-	[PHYSICAL] = { "physical", EI_ADDR,  "physical address of its first byte" },
+	[PHYSICAL] = { "physical", EI_ADDR,  "physical address of its first byte; with --raw: offset in the file" },
 	[VIRTUAL]  = { "virtual",  EI_ADDR,  "where this owner maps it" },
 	[PROCESS]  = { "process",  EI_STR,   "process that maps it" },
 	[PID]      = { "pid",      EI_UINT,  "id of that process" },
 	[STATE]    = { "state",    EI_STR,   "exited; unlisted: a process that should be on the list and is not" },
-	[REGION]   = { "region",   EI_STR,   "module or file; private, mapped, kernel, page table or unowned" },
-	[CONTEXT]  = { "context",  EI_STR,   "32 bytes, from 8 before it; what is not text as \\xNN" },
+	[REGION]   = { "region",   EI_STR,   "module or file; heap, stack, teb, peb, private, mapped; pool with its tag, kernel; page table; free, standby...; unowned" },
+	[PROTECTION] = { "protection", EI_STR, "what the page tables let this owner do: r, w, x" },
+	[ACROSS]   = { "across",   EI_STR,   "of what goes on in the next page: virtual, as this owner sees it; physical only, to this owner the pages are no neighbours" },
+	[CONTEXT]  = { "context",  EI_STR,   "32 bytes, from 8 before it, or as --context says; what is not text as \\xNN" },
 	[HITS]     = { "hits",     EI_UINT, "with --summary: how many there are, of which this is the first" },
+	[FILE_NAME] = { "file",    EI_STR,  "with --raw: the file" },
 };
 
 static const ei_option options[] = {
 	[OPT_TERM]  = { "term",  EI_STR,  EI_MANY | EI_POSITIONAL, "terms to look for" },
-	[OPT_TERMS] = { "terms", EI_STR,  EI_MANY, "files with a term a line" },
+	[OPT_TERMS] = { "terms", EI_STR,  EI_MANY, "files with a term a line, or comma-separated values with a type" },
 	[OPT_PID]   = { "pid",   EI_UINT, EI_MANY, "only in these processes" },
+	[OPT_PROCESS] = { "process", EI_UINT, EI_MANY, "the same" },
 	[OPT_SUMMARY] = { "summary", EI_BOOL, 0,   "a row for each term, spelling, owner and region" },
+	[OPT_CONTEXT] = { "context", EI_UINT, 0,   "show so many bytes at each side, at most 1024" },
+	[OPT_RAW]     = { "raw",     EI_STR, EI_MANY, "search these files, or all files in these folders, instead of an image" },
+	[OPT_LITERAL] = { "literal", EI_BOOL, 0,   "take terms of the command line as they are: do not refang hxxp, [.]" },
 };
 // clang-format on
 
@@ -39,6 +61,7 @@ struct list {
 static ei_error *words_read(ei_run *r, ei_term *out)
 {
 	size_t count = ei_opt_count(r, OPT_TERM);
+	bool literal = ei_opt_count(r, OPT_LITERAL) != 0;
 	for (size_t i = 0; i < count; i++) {
 		ei_val word = ei_opt_at(r, OPT_TERM, i);
 		if (word.length < EI_TERM_SHORTEST || word.length > EI_TERM_LONGEST)
@@ -46,6 +69,9 @@ static ei_error *words_read(ei_run *r, ei_term *out)
 				(int)(word.length < 40 ? word.length : 40), word.s, word.length,
 				EI_TERM_SHORTEST, EI_TERM_LONGEST);
 		out[i] = (ei_term){ word.s, word.length };
+		if (!literal && ei_term_refang(r, &out[i]))
+			ei_note(r, "'%s' is looked for as '%.*s'; --literal takes it as it is",
+				word.s, (int)out[i].length, out[i].text);
 	}
 	return NULL;
 }
@@ -59,11 +85,17 @@ static ei_error *terms_gather(ei_run *r, struct list *out)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < files; i++) {
 		ei_term *terms = NULL;
-		EI_TRY_IN(ei_terms_read(r, ei_opt_at(r, OPT_TERMS, i).s, &terms, &lists[i].count),
-			"--terms takes files; terms go before it");
+		const char *path = ei_opt_at(r, OPT_TERMS, i).s;
+		ei_error *error = ei_terms_read(r, path, &terms, &lists[i].count);
+		if (error && ei_error_code(error) == EI_E_IO)
+			return ei_wrap(error, "--terms takes files; terms go before it");
+		EI_TRY(error);
 		lists[i].terms = terms;
 		count += lists[i].count;
 	}
+	if (!count && files)
+		return ei_fail(EI_E_USAGE, "nothing to look for: there are no terms in '%s'",
+			ei_opt_at(r, OPT_TERMS, 0).s);
 	if (!count)
 		return ei_fail(EI_E_USAGE, "nothing to look for: give terms, or --terms FILE");
 	ei_term *all = ei_alloc(ei_scratch(r), count * sizeof *all);
@@ -100,37 +132,100 @@ static uint32_t bytes_escape(const uint8_t *bytes, size_t size, char *out)
 	return length;
 }
 
-static ei_val context_read(ei_run *r, uint64_t pa, char *out)
+// Where the rows come from: physical memory, or a file.
+struct source {
+	ei_run *run;
+	const ei_raw *file;    // NULL: memory
+	size_t before, around; // bytes shown in front; in all, or 0: `before` at each side
+	uint8_t *bytes;
+	char *text; // 4 characters a byte
+};
+
+static ei_error *source_init(ei_run *r, struct source *out)
 {
-	// What comes before may be outside of the image; the hit itself never is.
-	uint8_t bytes[CONTEXT_BYTES];
-	uint64_t start = pa < BEFORE ? 0 : pa - BEFORE;
-	size_t got = ei_read_physical(r, start, bytes, CONTEXT_BYTES);
-	if (got <= pa - start)
-		got = ei_read_physical(r, pa, bytes, CONTEXT_BYTES);
-	if (!got)
-		return ei_absent(EI_UNREADABLE);
-	uint32_t length = bytes_escape(bytes, got, out);
-	return (ei_val){ .s = out, .length = length, .kind = EI_STR, .state = EI_OK };
+	ei_val wish = ei_opt(r, OPT_CONTEXT);
+	*out = (struct source){ .run = r, .before = BEFORE, .around = CONTEXT_BYTES };
+	if (ei_has(wish) && wish.u > CONTEXT_MAX)
+		return ei_fail(EI_E_USAGE, "--context %llu is too many bytes, want %d at most",
+			(unsigned long long)wish.u, CONTEXT_MAX);
+	if (ei_has(wish)) {
+		out->before = (size_t)wish.u;
+		out->around = 0;
+	}
+	size_t room = 2 * CONTEXT_MAX + 4 * EI_TERM_LONGEST;
+	out->bytes = ei_alloc(ei_scratch(r), room);
+	out->text = ei_alloc(ei_scratch(r), 4 * room);
+	if (!out->bytes || !out->text)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	return NULL;
 }
 
-static void row_emit(
-	ei_run *r, const ei_term *term, const ei_hit *hit, const ei_owner *owner, ei_val hits)
+static size_t source_read(const struct source *source, uint64_t at, uint8_t *out, size_t size)
 {
-	char context[4 * CONTEXT_BYTES];
+	if (source->file)
+		return ei_raw_read(source->file, at, out, size);
+	return ei_read_physical(source->run, at, out, size);
+}
+
+// What goes on in a page that is no neighbour is read there.
+static size_t hit_read(const struct source *source, const ei_hit *hit, uint64_t start, size_t size)
+{
+	size_t room = (size_t)((hit->pa / PAGE_BYTES + 1) * PAGE_BYTES - start);
+	if (!(hit->flags & EI_HIT_STITCHED) || size <= room)
+		return source_read(source, start, source->bytes, size);
+	size_t got = source_read(source, start, source->bytes, room);
+	if (got < room)
+		return got;
+	return got + source_read(source, (uint64_t)hit->next_page * PAGE_BYTES,
+			     source->bytes + room, size - room);
+}
+
+static ei_val context_read(const struct source *source, const ei_hit *hit)
+{
+	// What comes before may be outside of the image; the hit itself never is.
+	size_t before = hit->pa < source->before ? (size_t)hit->pa : source->before;
+	size_t size = source->around ? source->around : before + hit->length + source->before;
+	size_t got = hit_read(source, hit, hit->pa - before, size);
+	if (got <= before)
+		got = hit_read(source, hit, hit->pa, size - (source->around ? 0 : before));
+	if (!got)
+		return ei_absent(EI_UNREADABLE);
+	uint32_t length = bytes_escape(source->bytes, got, source->text);
+	return (ei_val){ .s = source->text, .length = length, .kind = EI_STR, .state = EI_OK };
+}
+
+static ei_val protection_text(const ei_owner *owner)
+{
+	static const char *const texts[] = { NULL, "r", "w", "rw", "x", "rx", "wx", "rwx" };
+	return ei_str(texts[owner->protection & 7]);
+}
+
+static ei_val across_text(const ei_owner *owner)
+{
+	static const char *const texts[] = { NULL, "virtual", "physical only" };
+	return owner->across < EI_COUNT(texts) ? ei_str(texts[owner->across]) : ei_absent(EI_NONE);
+}
+
+static void row_emit(const struct source *source, const ei_term *term, const ei_hit *hit,
+	const ei_owner *owner, ei_val hits)
+{
 	ei_val text = { .s = term->text, .length = term->length, .kind = EI_STR, .state = EI_OK };
-	ei_emit(r, (ei_val[COLUMNS]){
-			   [TERM] = text,
-			   [ENCODING] = ei_str(hit->flags & EI_HIT_UTF16 ? "utf16" : "ascii"),
-			   [PHYSICAL] = ei_addr(hit->pa),
-			   [VIRTUAL] = owner->va,
-			   [PROCESS] = owner->process,
-			   [PID] = owner->pid,
-			   [STATE] = owner->state,
-			   [REGION] = owner->region,
-			   [CONTEXT] = context_read(r, hit->pa, context),
-			   [HITS] = hits,
-		   });
+	ei_emit(source->run,
+		(ei_val[COLUMNS]){
+			[TERM] = text,
+			[ENCODING] = ei_str(hit->flags & EI_HIT_UTF16 ? "utf16" : "ascii"),
+			[PHYSICAL] = ei_addr(hit->pa),
+			[VIRTUAL] = owner->va,
+			[PROCESS] = owner->process,
+			[PID] = owner->pid,
+			[STATE] = owner->state,
+			[REGION] = owner->region,
+			[PROTECTION] = protection_text(owner),
+			[ACROSS] = across_text(owner),
+			[CONTEXT] = context_read(source, hit),
+			[HITS] = hits,
+			[FILE_NAME] = ei_str(source->file ? ei_raw_path(source->file) : NULL),
+		});
 }
 
 // ---- summary --------------------------------------------------------------------------------
@@ -147,6 +242,7 @@ struct summary {
 	struct sum *sums; // open addressing
 	size_t *order;    // of their first hits
 	size_t count, room;
+	bool cut;
 };
 
 static uint64_t sum_hash(const ei_hit *hit, const ei_owner *owner)
@@ -201,84 +297,176 @@ static bool summary_add(struct summary *summary, const ei_hit *hit, const ei_own
 	return true;
 }
 
-static void summary_emit(ei_run *r, const struct list *terms, const struct summary *summary)
+static void summary_emit(
+	const struct source *source, const struct list *terms, const struct summary *summary)
 {
-	for (size_t i = 0; i < summary->count && !ei_stopped(r); i++) {
+	for (size_t i = 0; i < summary->count && !ei_stopped(source->run); i++) {
 		const struct sum *sum = &summary->sums[summary->order[i]];
-		row_emit(r, &terms->terms[sum->first->term], sum->first, &sum->owner,
+		row_emit(source, &terms->terms[sum->first->term], sum->first, &sum->owner,
 			ei_uint(sum->count));
 	}
 }
 
 // ---- hits -----------------------------------------------------------------------------------
 
+static const ei_owner nobody = { .va = { .state = EI_NONE },
+	.process = { .state = EI_NONE },
+	.pid = { .state = EI_NONE },
+	.region = { .state = EI_NONE },
+	.state = { .state = EI_NONE } };
+
 struct owners {
 	ei_owner_cursor cursor;
 	bool any; // was given, or was not wanted
 };
 
+static bool process_allowed(const ei_run *r, ei_val pid)
+{
+	if (!ei_opt_count(r, OPT_PROCESS))
+		return ei_opt_allows(r, OPT_PID, pid);
+	return ei_opt_allows(r, OPT_PROCESS, pid) ||
+	       (ei_opt_count(r, OPT_PID) && ei_opt_allows(r, OPT_PID, pid));
+}
+
 // The next owner that was asked for; what has none is owned by nobody, once.
 static bool next_wanted(ei_run *r, const ei_hit *hit, struct owners *owners, ei_owner *owner)
 {
-	while (ei_next_owner(r, hit->pa, &owners->cursor, owner)) {
+	bool only = ei_opt_count(r, OPT_PID) || ei_opt_count(r, OPT_PROCESS);
+	while (ei_next_holder(r, hit, &owners->cursor, owner)) {
 		owners->any = true;
-		if (ei_opt_allows(r, OPT_PID, owner->pid))
+		if (process_allowed(r, owner->pid))
 			return true;
 	}
-	if (owners->any || ei_opt_count(r, OPT_PID))
+	if (owners->any || only)
 		return false;
 	owners->any = true;
-	*owner = (ei_owner){ .va = ei_absent(EI_NONE),
-		.process = ei_absent(EI_NONE),
-		.pid = ei_absent(EI_NONE),
-		.region = ei_str("unowned"),
-		.state = ei_absent(EI_NONE) };
+	*owner = nobody;
+	owner->region = ei_str("unowned");
 	return true;
 }
 
-static void hits_emit(ei_run *r, const struct list *terms, const ei_hit *hits, size_t count)
+// Takes an owner of a hit; true when it keeps what the owner points to.
+typedef bool holder_taken(
+	void *context, const struct source *source, const ei_hit *hit, const ei_owner *owner);
+
+static bool hit_each(
+	const struct source *source, const ei_hit *hit, holder_taken *taken, void *context)
 {
-	for (size_t i = 0; i < count && !ei_stopped(r); i++) {
-		struct owners owners = { 0 };
-		for (ei_owner owner; next_wanted(r, &hits[i], &owners, &owner);)
-			row_emit(r, &terms->terms[hits[i].term], &hits[i], &owner,
-				ei_absent(EI_NONE));
+	struct owners owners = { 0 };
+	bool keeps = false;
+	if (source->file)
+		return taken(context, source, hit, &nobody);
+	for (ei_owner owner; next_wanted(source->run, hit, &owners, &owner);)
+		keeps |= taken(context, source, hit, &owner);
+	return keeps;
+}
+
+static void holders_each(const struct source *source, const ei_hit *hits, size_t count,
+	holder_taken *taken, void *context)
+{
+	ei_arena *scratch = ei_scratch(source->run);
+	for (size_t i = 0; i < count && !ei_stopped(source->run); i++) {
+		ei_mark mark = ei_arena_mark(scratch);
+		if (!hit_each(source, &hits[i], taken, context))
+			ei_arena_rewind(scratch, mark);
 	}
 }
 
-static ei_error *hits_sum_up(ei_run *r, const struct list *terms, const ei_hit *hits, size_t count)
+static bool holder_emit(
+	void *context, const struct source *source, const ei_hit *hit, const ei_owner *owner)
 {
-	struct summary summary;
-	bool cut = false;
-	EI_TRY(summary_init(r, count, &summary));
-	for (size_t i = 0; i < count && !ei_stopped(r); i++) {
-		struct owners owners = { 0 };
-		for (ei_owner owner; next_wanted(r, &hits[i], &owners, &owner);)
-			cut |= !summary_add(&summary, &hits[i], &owner);
+	const struct list *terms = context;
+	row_emit(source, &terms->terms[hit->term], hit, owner, ei_absent(EI_NONE));
+	return false;
+}
+
+static bool holder_sum(
+	void *context, const struct source *source, const ei_hit *hit, const ei_owner *owner)
+{
+	struct summary *summary = context;
+	size_t count = summary->count;
+	(void)source;
+	summary->cut |= !summary_add(summary, hit, owner);
+	return summary->count > count;
+}
+
+static ei_error *hits_show(
+	const struct source *source, struct list *terms, const ei_hit *hits, size_t count)
+{
+	if (!ei_opt_count(source->run, OPT_SUMMARY)) {
+		holders_each(source, hits, count, holder_emit, terms);
+		return NULL;
 	}
-	if (cut)
-		ei_note(r, "the summary is cut: more than %zu rows", summary.count);
-	summary_emit(r, terms, &summary);
+	struct summary summary;
+	EI_TRY(summary_init(source->run, count, &summary));
+	holders_each(source, hits, count, holder_sum, &summary);
+	if (summary.cut)
+		ei_note(source->run, "the summary is cut: more than %zu rows", summary.count);
+	summary_emit(source, terms, &summary);
 	return NULL;
+}
+
+// ---- files ----------------------------------------------------------------------------------
+
+struct raw {
+	struct source source;
+	struct list *terms;
+	ei_error *error;
+};
+
+static bool raw_found(
+	ei_run *r, void *context, const ei_raw *file, const ei_hit *hits, size_t count)
+{
+	struct raw *raw = context;
+	raw->source.file = file;
+	raw->error = count ? hits_show(&raw->source, raw->terms, hits, count) : NULL;
+	return !raw->error && !ei_stopped(r);
+}
+
+static ei_error *raw_search(const struct source *source, struct list *terms)
+{
+	ei_run *r = source->run;
+	size_t count = ei_opt_count(r, OPT_RAW);
+	const char **paths = ei_alloc(ei_scratch(r), count * sizeof *paths);
+	if (!paths)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		paths[i] = ei_opt_at(r, OPT_RAW, i).s;
+	struct raw raw = { *source, terms, NULL };
+	ei_error *error =
+		ei_search_files(r, paths, count, terms->terms, terms->count, raw_found, &raw);
+	if (error)
+		ei_error_drop(raw.error);
+	return error ? error : raw.error;
 }
 
 static ei_error *run(ei_run *r)
 {
 	struct list list = { NULL, 0 };
+	struct source source;
 	const ei_hit *hits = NULL;
 	size_t count = 0;
+	bool raw = ei_opt_count(r, OPT_RAW) != 0;
+	EI_OWNED(ei_error) missing = ei_require(r, EI_NEEDS_IMAGE);
+	if (raw && !missing)
+		return ei_fail(
+			EI_E_USAGE, "--raw searches files instead of an image: leave out -f");
+	if (raw && (ei_opt_count(r, OPT_PID) || ei_opt_count(r, OPT_PROCESS)))
+		return ei_fail(EI_E_USAGE, "--raw: files have no processes");
+	if (!raw && missing)
+		return EI_GIVE(missing);
+	EI_TRY(source_init(r, &source));
 	EI_TRY(terms_gather(r, &list));
+	if (raw)
+		return raw_search(&source, &list);
 	EI_TRY(ei_search(r, list.terms, list.count, &hits, &count));
-	if (ei_opt_count(r, OPT_SUMMARY))
-		return hits_sum_up(r, &list, hits, count);
-	hits_emit(r, &list, hits, count);
-	return NULL;
+	return hits_show(&source, &list, hits, count);
 }
 
 EI_PLUGIN(search) = {
 	EI_HEAD(search),
-	.purpose = "terms in all of physical memory, with whoever holds each",
-	.needs = EI_NEEDS_IMAGE,
+	.purpose = "terms in all of physical memory, or in files, with whoever holds each",
+	.needs = EI_NEEDS_NOTHING,
 	EI_COLUMNS(columns),
 	EI_OPTIONS(options),
 	.run = run,

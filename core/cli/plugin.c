@@ -27,12 +27,9 @@ ei_error *folders_check(const struct global *global)
 	return global->output_dir ? folder_check("output", global->output_dir) : NULL;
 }
 
-ei_error *open_session(
+static ei_error *session_for(
 	const struct global *global, struct profile_store *store, struct session **out)
 {
-	if (!global->file)
-		return ei_fail(
-			EI_E_USAGE, "no image was named: eidetic -f IMAGE %s", global->command);
 	EI_TRY(folders_check(global));
 	*store = (struct profile_store){ .dirs = global->symbol_dirs.items };
 	struct session_wish wish = {
@@ -48,6 +45,15 @@ ei_error *open_session(
 		.cancelled = cancelled,
 	};
 	return session_open(&wish, out);
+}
+
+ei_error *open_session(
+	const struct global *global, struct profile_store *store, struct session **out)
+{
+	if (!global->file)
+		return ei_fail(
+			EI_E_USAGE, "no image was named: eidetic -f IMAGE %s", global->command);
+	return session_for(global, store, out);
 }
 
 // Opens the log for appending. A slip must not write into the evidence.
@@ -136,8 +142,11 @@ static ei_error *run_into(const struct global *global, const ei_plugin *plugin,
 	char started[40] = "";
 	now_text(started);
 	progress_init(&progress, global->quiet ? "never" : global->progress);
-	EI_TRY(open_session(global, &store, &session));
-	if (global->hash)
+	if (plugin->needs == EI_NEEDS_NOTHING)
+		EI_TRY(session_for(global, &store, &session));
+	else
+		EI_TRY(open_session(global, &store, &session));
+	if (global->hash && global->file)
 		EI_TRY(file_sha256(global->file, &progress, sha256));
 	struct run_wish wish = {
 		.plugin = plugin,

@@ -3,15 +3,20 @@
 #include "run/engine.h"
 
 #include "space/space.h"
+#include "win/scan_plan.h"
 #include <inttypes.h>
 
 // ---- requirements ---------------------------------------------------------------------------
 
 static ei_error *needs_check(const struct session *session, const ei_plugin *plugin)
 {
+	const char *path = image_path(session->image);
+	if (plugin->needs == EI_NEEDS_NOTHING)
+		return NULL;
+	if (!*path)
+		return ei_fail(EI_E_USAGE, "no image was named: eidetic -f IMAGE %s", plugin->name);
 	if (plugin->needs == EI_NEEDS_IMAGE)
 		return NULL;
-	const char *path = image_path(session->image);
 	if (session->identity.arm64)
 		return ei_fail(EI_E_UNKNOWN,
 			"%s: '%s' is an ARM64 system; only info, crashinfo and modules can read it",
@@ -172,8 +177,8 @@ static void run_finish(ei_run *run, ei_error *error, struct run_result *result)
 	run->failure = NULL;
 	const char *why = incomplete_why(run, result->failure);
 	const struct session *session = run->session;
-	result->recognised = session->identity.found || session->identity.arm64 ||
-			     image_crash_header(session->image);
+	result->recognised = !*image_path(session->image) || session->identity.found ||
+			     session->identity.arm64 || image_crash_header(session->image);
 	result->trailer = (struct trailer){
 		.rows = run->rows,
 		.notes = run->notes,
@@ -196,10 +201,17 @@ static ei_error *run_rows(ei_run *run)
 	return run->plugin->run(run);
 }
 
+void run_plan(const struct session *session, const ei_plugin *plugin)
+{
+	if (plugin->tag_count)
+		scan_plan_tags(session, plugin->tags, plugin->tag_count);
+}
+
 ei_error *run_plugin(const struct session *session, const struct run_wish *wish,
 	struct row_sink *sink, struct run_result *result)
 {
 	EI_TRY(run_check(session, wish->plugin));
+	run_plan(session, wish->plugin);
 	EI_OWNED(ei_run) run = NULL;
 	EI_TRY(run_create(session, &run));
 	struct output output = { .sink = sink };

@@ -57,6 +57,10 @@ struct run_result {
 // NULL when the plugin can run on this session; else EI_E_REQUIREMENT with the first thing missing.
 EI_CHECKED ei_error *run_check(const struct session *session, const ei_plugin *plugin);
 
+// Notes what the plugin will look for in all of memory. For plugins that run on one session: for
+// all of them, before the first runs; one pass then serves them all. run_plugin() does so too.
+void run_plan(const struct session *session, const ei_plugin *plugin);
+
 // Checks, runs, ends the sink. An error: nothing was shown. What failed later is in the result.
 EI_CHECKED ei_error *run_plugin(const struct session *session, const struct run_wish *wish,
 	struct row_sink *sink, struct run_result *result);

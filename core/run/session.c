@@ -216,10 +216,12 @@ ei_error *session_open(const struct session_wish *wish, struct session **out)
 	session->compat_vol3 = wish->compat_vol3;
 	session->physical = (struct space){ .mode = &space_physical };
 	EI_TRY(ei_arena_create(SESSION_ARENA_MAX, &session->arena));
-	EI_TRY(open_image(wish, &session->image));
+	EI_TRY(wish->image ? open_image(wish, &session->image) : image_nothing(&session->image));
 	EI_TRY(shared_create(&session->shared));
-	EI_TRY(find_kernel(session, wish));
-	EI_TRY(profile_choose(session, wish));
+	if (wish->image) {
+		EI_TRY(find_kernel(session, wish));
+		EI_TRY(profile_choose(session, wish));
+	}
 	*out = EI_GIVE(session);
 	return NULL;
 }

@@ -7,7 +7,7 @@
 
 // What the user wants of a session. All zero: find everything.
 struct session_wish {
-	const char *image;
+	const char *image;   // NULL: none; a session about nothing, for plugins that need nothing
 	const char *format;  // of the image; NULL: probe
 	const char *profile; // name of a built-in, or path of a symbol file; NULL: find it; "none":
 			     // do as if no exact one were known

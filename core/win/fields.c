@@ -3,6 +3,7 @@
 #include "win/fields.h"
 #include "win/object_fields.h"
 #include "win/pool_fields.h"
+#include "win/region_fields.h"
 #include "win/vad_fields.h"
 
 #include <eidetic/drivers.h>
@@ -36,6 +37,12 @@ const ei_type_spec *const win_type_specs[] = {
 	&subsection_spec,
 	&control_area_spec,
 	&file_object_spec,
+	&process_threads_spec,
+	&thread_block_spec,
+	&teb_stack_spec,
+	&peb_heaps_spec,
+	&big_pages_spec,
+	&frame_entry_spec,
 	&name_info_spec,
 	&named_file_spec,
 	&key_body_spec,
@@ -52,8 +59,11 @@ const ei_type_spec *const win_type_specs[] = {
 const char *const win_symbols[] = {
 	"CmpHiveListHead",
 	"HandleTableListHead",
+	"MmPfnDatabase",
 	"ObHeaderCookie",
 	"ObTypeIndexTable",
+	"PoolBigPageTable",
+	"PoolBigPageTableSize",
 	"PsActiveProcessHead",
 	"PsInitialSystemProcess",
 	"PsLoadedModuleList",

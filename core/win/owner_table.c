@@ -1,24 +1,20 @@
-// The owner table itself: owners, their named regions, and walks over page tables.
+// The owner table itself: owners and their named regions.
 // SPDX-License-Identifier: Apache-2.0
 #include "win/owner.h"
 
-#include "space/paging.h"
-
 enum {
 	OWNERS_START = 64,
-	TABLES_LEAST = 1 << 12,
 	REGIONS_START = 32,
 	REGIONS_MAX = 1 << 20, // of one owner
+	NAMES_MAX = 256 << 20, // bytes, of one owner
+	NESTING_MAX = 16,      // regions inside of regions
 };
 
 struct owner_table *owner_table_create(const struct image *image)
 {
 	struct owner_table *table = calloc(1, sizeof *table);
-	if (!table)
-		return NULL;
-	page_map_init(&table->map, image);
-	// Kernel tables are each process's, but are entered for the kernel alone.
-	table->tables_left = 2 * (image_bytes(image) / PAGE_SIZE) + TABLES_LEAST;
+	if (table)
+		page_map_init(&table->map, image);
 	return table;
 }
 
@@ -27,11 +23,8 @@ void owner_table_drop(void *dropped)
 	struct owner_table *table = dropped;
 	if (!table)
 		return;
-	for (size_t i = 0; i < table->count; i++) {
-		for (size_t n = 0; n < table->owners[i].region_count; n++)
-			free(table->owners[i].regions[n].name);
-		free(table->owners[i].regions);
-	}
+	for (size_t i = 0; i < table->count; i++)
+		regions_deinit(&table->owners[i].regions);
 	free(table->owners);
 	page_map_deinit(&table->map);
 	free(table);
@@ -53,108 +46,140 @@ int64_t owner_add(struct owner_table *table, const struct owner *owner)
 	return (int64_t)table->count++;
 }
 
-void owner_region_add(
-	struct owner_table *table, uint64_t start, uint64_t size, const char *name, size_t length)
+// ---- regions --------------------------------------------------------------------------------
+
+void regions_deinit(struct regions *regions)
 {
-	struct owner *owner = &table->owners[table->count - 1];
-	if (owner->region_count == owner->region_room) {
-		size_t room = owner->region_room ? owner->region_room * 2 : REGIONS_START;
-		struct region *regions = room <= REGIONS_MAX
-						 ? realloc(owner->regions, room * sizeof *regions)
-						 : NULL;
-		if (!regions)
-			return;
-		owner->regions = regions;
-		owner->region_room = room;
+	free(regions->items);
+	free(regions->names);
+	*regions = (struct regions){ 0 };
+}
+
+static bool name_add(struct regions *regions, const char *name, size_t length, uint32_t *at)
+{
+	size_t wanted = regions->names_length + length + 1;
+	if (wanted > regions->names_room) {
+		size_t room = MAX(wanted, 2 * regions->names_room);
+		char *names = room <= NAMES_MAX ? realloc(regions->names, room) : NULL;
+		if (!names)
+			return false;
+		regions->names = names;
+		regions->names_room = room;
 	}
-	char *copy = strndup(name, length);
-	if (copy)
-		owner->regions[owner->region_count++] = (struct region){ start, size, copy };
+	*at = (uint32_t)regions->names_length;
+	memcpy(regions->names + *at, name, length);
+	regions->names[*at + length] = '\0';
+	regions->names_length = wanted;
+	return true;
+}
+
+static bool region_push(struct regions *regions, struct region region)
+{
+	if (regions->count == regions->room) {
+		size_t room = regions->room ? regions->room * 2 : REGIONS_START;
+		struct region *items =
+			room <= REGIONS_MAX ? realloc(regions->items, room * sizeof *items) : NULL;
+		if (!items)
+			return false;
+		regions->items = items;
+		regions->room = room;
+	}
+	regions->items[regions->count++] = region;
+	return true;
+}
+
+void region_add(struct regions *regions, uint64_t start, uint64_t size, ei_region_kind kind,
+	const char *name, size_t length)
+{
+	struct region region = { .start = start,
+		.size = MIN(size, UINT64_MAX - start),
+		.kind = (uint8_t)kind,
+		.weight = page_weight(size) };
+	if (region.size && name_add(regions, name, length, &region.name))
+		(void)region_push(regions, region);
 }
 
 static int compare_regions(const void *left, const void *right)
 {
 	const struct region *a = left, *b = right;
-	return (a->start > b->start) - (a->start < b->start);
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	if (a->size != b->size)
+		return a->size > b->size ? -1 : 1;
+	return (a->name > b->name) - (a->name < b->name);
 }
 
-void owner_regions_sort(struct owner *owner)
+static uint64_t region_end(const struct region *region)
 {
-	if (owner->region_count)
-		qsort(owner->regions, owner->region_count, sizeof owner->regions[0],
-			compare_regions);
+	return region->start + region->size;
 }
 
-const char *owner_region_name(const struct owner *owner, uint64_t va)
+// The piece of `region` in [start, end).
+static void piece_push(
+	struct regions *out, const struct region *region, uint64_t start, uint64_t end)
 {
-	size_t low = 0, high = owner->region_count;
+	struct region piece = *region;
+	if (start >= end)
+		return;
+	piece.start = start;
+	piece.size = end - start;
+	(void)region_push(out, piece);
+}
+
+struct nesting {
+	const struct region *open[NESTING_MAX]; // the innermost last
+	unsigned depth;
+	uint64_t at; // settled up to here
+};
+
+// Settles what is open up to `end`.
+static void nesting_advance(struct nesting *nesting, struct regions *out, uint64_t end)
+{
+	while (nesting->depth) {
+		const struct region *inner = nesting->open[nesting->depth - 1];
+		uint64_t stop = MIN(region_end(inner), end);
+		piece_push(out, inner, nesting->at, stop);
+		nesting->at = MAX(nesting->at, stop);
+		if (region_end(inner) > end)
+			return;
+		nesting->depth--;
+	}
+	nesting->at = MAX(nesting->at, end);
+}
+
+void regions_settle(struct regions *regions)
+{
+	struct regions out = { 0 };
+	struct nesting nesting = { 0 };
+	if (!regions->count)
+		return;
+	qsort(regions->items, regions->count, sizeof regions->items[0], compare_regions);
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct region *region = &regions->items[i];
+		nesting_advance(&nesting, &out, region->start);
+		if (nesting.depth == NESTING_MAX)
+			nesting.depth--;
+		nesting.open[nesting.depth++] = region;
+	}
+	nesting_advance(&nesting, &out, UINT64_MAX);
+	if (!out.count)
+		return;
+	free(regions->items);
+	regions->items = out.items;
+	regions->count = out.count;
+	regions->room = out.room;
+}
+
+const struct region *region_at(const struct regions *regions, uint64_t va)
+{
+	size_t low = 0, high = regions->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (owner->regions[middle].start <= va)
+		if (regions->items[middle].start <= va)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	const struct region *region = low ? &owner->regions[low - 1] : NULL;
-	return region && va - region->start < region->size ? region->name : NULL;
-}
-
-// ---- walks ----------------------------------------------------------------------------------
-
-void owner_walk_pages(ei_run *run, struct owner_table *table, const struct space *space,
-	uint64_t first, uint64_t last, uint32_t owner)
-{
-	struct page page;
-	for (uint64_t va = first; space_next(space, run->reader, va, last, 0, &page);) {
-		page_map_add(&table->map, page.pa, page.va, page.size, owner);
-		va = page.va + page.size;
-		if (!va || va > last || table->map.cut || ei_stopped(run))
-			return;
-	}
-}
-
-struct table_walk {
-	ei_run *run;
-	struct owner_table *table;
-	const struct space *space;
-	uint32_t owner;
-};
-
-// Depth is bounded by the levels of the mode, breadth by `tables_left`: tables that loop end too.
-static void walk_table(
-	struct table_walk *walk, uint64_t pa, unsigned level, unsigned from, unsigned to)
-{
-	const struct paging *paging = walk->space->mode->paging;
-	uint8_t copy[PAGE_SIZE];
-	const uint8_t *page = reader_page(walk->run->reader, pa);
-	if (!page || !walk->table->tables_left)
-		return;
-	walk->table->tables_left--;
-	page_map_add(&walk->table->map, pa / PAGE_SIZE * PAGE_SIZE, 0, PAGE_SIZE, walk->owner);
-	if (level + 1 == paging->level_count)
-		return;
-	memcpy(copy, page, sizeof copy);
-	uint64_t offset = pa % PAGE_SIZE;
-	for (unsigned i = from; i < to && offset + (i + 1) * paging->entry_size <= PAGE_SIZE; i++) {
-		struct entry entry;
-		uint64_t value = entry_load(copy + offset, paging->entry_size, i);
-		if (!value)
-			continue;
-		entry = (struct entry){ 0 };
-		paging->decode(walk->space, level, value, &entry);
-		if (entry.kind == ENTRY_TABLE && entry.pa / PAGE_SIZE != pa / PAGE_SIZE)
-			walk_table(walk, entry.pa, level + 1, 0, paging->levels[level + 1].count);
-	}
-}
-
-void owner_walk_tables(ei_run *run, struct owner_table *table, const struct space *space,
-	bool kernel_half, uint32_t owner)
-{
-	const struct paging *paging = space->mode->paging;
-	struct table_walk walk = { run, table, space, owner };
-	unsigned count = paging->levels[0].count;
-	// User addresses begin at entry 0; the system's half begins in the middle of the root.
-	unsigned half = count / 2;
-	walk_table(&walk, paging->root(space, 0), 0, kernel_half ? half : 0,
-		kernel_half ? count : half);
+	const struct region *region = low ? &regions->items[low - 1] : NULL;
+	return region && va - region->start < region->size ? region : NULL;
 }

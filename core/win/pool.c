@@ -27,62 +27,96 @@ static uint32_t tag_value(const char *tag)
 	return load_u32(tag);
 }
 
-static void pass_progress(void *context, uint64_t done, uint64_t total)
+// Tags, and where they are; found in a pass. The table of SHARED_TAGS.
+struct tag_table {
+	struct tag_set set;
+	struct hit_list list;
+	struct found_context found;
+};
+
+static struct tag_table *tags_begin(ei_run *run, const uint32_t *tags, size_t count)
 {
-	ei_progress(context, done, total);
+	struct tag_table *table = calloc(1, sizeof *table);
+	if (!table)
+		return NULL;
+	hit_list_init(&table->list, POOL_HITS_MAX);
+	tag_set_init(
+		&table->set, ei_pointer_size(run) == 8 ? TAG_ALIGN_64 : TAG_ALIGN_32, tags, count);
+	table->found = (struct found_context){ .tags = &table->set, .list = &table->list };
+	return table;
 }
 
-static void tags_find(ei_run *run, const uint32_t *tags, size_t count, struct hit_list *list)
+static void tags_end(ei_run *run, struct tag_table *table, const ei_error *error)
 {
-	struct tag_set set;
-	tag_set_init(&set, ei_pointer_size(run) == 8 ? TAG_ALIGN_64 : TAG_ALIGN_32, tags, count);
-	struct found_context found = { .tags = &set, .list = list };
-	struct pass_consumer consumer = tags_consumer(&found);
-	struct pass_wish wish = {
-		.image = run->session->image,
-		.threads = run->session->threads,
-		.cancelled = run->cancelled,
-		.progress = pass_progress,
-		.progress_context = run,
-	};
-	EI_OWNED(ei_error) error = pass_run(&wish, &consumer, 1);
-	hit_list_sort(list);
+	hit_list_sort(&table->list);
 	if (error)
 		ei_note(run, "pool tags: %s", ei_error_text(error));
-	if (list->cut || list->no_memory)
+	if (table->list.cut || table->list.no_memory)
 		ei_note(run, "pool tags: only the %zu at the lowest addresses are looked at",
-			list->count);
+			table->list.count);
+}
+
+static void tags_drop(void *dropped)
+{
+	struct tag_table *table = dropped;
+	if (table)
+		hit_list_deinit(&table->list);
+	free(table);
+}
+
+// A pass of its own; what waits for one joins it.
+static struct tag_table *tags_find(ei_run *run, struct tag_table *table)
+{
+	if (!table)
+		return NULL;
+	struct pass_consumer consumer = tags_consumer(&table->found);
+	EI_OWNED(ei_error) error = scan_pass(run, &consumer, 1);
+	tags_end(run, table, error);
+	return table;
+}
+
+// Those that are always looked for, those that plugins have named, and the protected form of each.
+static struct tag_table *known_tags_begin(ei_run *run)
+{
+	uint32_t tags[TAGS_MAX];
+	size_t count = 0;
+	_Static_assert(ARRAY_LENGTH(known_tags) <= TAGS_MAX / 2, "both forms of all fit");
+	for (; count < ARRAY_LENGTH(known_tags); count++)
+		tags[count] = tag_value(known_tags[count]);
+	count += scan_planned_tags(run->session, tags + count, TAGS_MAX / 2 - count);
+	for (size_t i = 0; i < count; i++)
+		tags[count + i] = tags[i] | (uint32_t)PROTECTED;
+	return tags_begin(run, tags, 2 * count);
 }
 
 static void *known_tags_find(ei_run *run)
 {
-	uint32_t tags[2 * ARRAY_LENGTH(known_tags)];
-	size_t count = 0;
-	for (size_t i = 0; i < ARRAY_LENGTH(known_tags); i++) {
-		tags[count++] = tag_value(known_tags[i]);
-		tags[count++] = tag_value(known_tags[i]) | (uint32_t)PROTECTED;
+	return tags_find(run, known_tags_begin(run));
+}
+
+static bool part_begin(ei_run *run, void *context, void **state, struct pass_consumer *out)
+{
+	(void)context;
+	if (!run->session->identity.found || !shared_begin(run, SHARED_TAGS))
+		return false;
+	struct tag_table *table = known_tags_begin(run);
+	if (!table) {
+		shared_end(run, SHARED_TAGS, NULL, tags_drop);
+		return false;
 	}
-	struct hit_list *list = malloc(sizeof *list);
-	if (!list)
-		return NULL;
-	hit_list_init(list, POOL_HITS_MAX);
-	tags_find(run, tags, count, list);
-	return list;
+	*out = tags_consumer(&table->found);
+	*state = table;
+	return true;
 }
 
-static void tags_drop(void *table)
+static void part_end(ei_run *run, void *context, void *state, const ei_error *error)
 {
-	hit_list_deinit(table);
-	free(table);
+	(void)context;
+	tags_end(run, state, error);
+	shared_end(run, SHARED_TAGS, state, tags_drop);
 }
 
-static bool tag_is_known(const char *tag)
-{
-	for (size_t i = 0; i < ARRAY_LENGTH(known_tags); i++)
-		if (tag_value(known_tags[i]) == tag_value(tag))
-			return true;
-	return false;
-}
+const struct scan_part pool_tags_part = { part_begin, part_end, NULL };
 
 // ---- the iterator ---------------------------------------------------------------------------
 
@@ -341,32 +375,38 @@ static bool pool_advance(ei_iter *it, ei_obj *object, const ei_layout *layout)
 
 // ---- beginning ------------------------------------------------------------------------------
 
+static bool has_all(const struct tag_table *table, const struct pool_state *state)
+{
+	for (size_t i = 0; i < state->tag_count; i++)
+		if (!tag_set_has(&table->set, state->tags[i]))
+			return false;
+	return true;
+}
+
 // Tags that the shared pass did not look for cost a pass of their own.
 static bool hits_get(ei_run *run, struct pool_state *state)
 {
-	bool known = true;
 	for (size_t i = 0; i < POOL_QUERY_TAGS_MAX && state->query.tags[i]; i++) {
 		uint32_t tag = tag_value(state->query.tags[i]);
 		state->tags[state->tag_count++] = tag;
 		state->tags[state->tag_count++] = tag | (uint32_t)PROTECTED;
-		known &= tag_is_known(state->query.tags[i]);
 	}
-	if (known) {
-		const struct hit_list *list =
-			shared_table(run, SHARED_TAGS, known_tags_find, tags_drop);
-		state->hits = list ? list->items : NULL;
-		state->hit_count = list ? list->count : 0;
-		return list != NULL;
+	const struct tag_table *shared = shared_table(run, SHARED_TAGS, known_tags_find, tags_drop);
+	if (!shared)
+		return false;
+	if (has_all(shared, state)) {
+		state->hits = shared->list.items;
+		state->hit_count = shared->list.count;
+		return true;
 	}
-	struct hit_list list;
-	hit_list_init(&list, POOL_HITS_MAX);
-	tags_find(run, state->tags, state->tag_count, &list);
-	struct hit *hits = ei_alloc(run->scratch, (list.count + 1) * sizeof *hits);
-	if (hits && list.count)
-		memcpy(hits, list.items, list.count * sizeof *hits);
+	struct tag_table *own = tags_find(run, tags_begin(run, state->tags, state->tag_count));
+	size_t count = own ? own->list.count : 0;
+	struct hit *hits = ei_alloc(run->scratch, (count + 1) * sizeof *hits);
+	if (hits && count)
+		memcpy(hits, own->list.items, count * sizeof *hits);
 	state->hits = hits;
-	state->hit_count = hits ? list.count : 0;
-	hit_list_deinit(&list);
+	state->hit_count = hits ? count : 0;
+	tags_drop(own);
 	return hits != NULL;
 }
 

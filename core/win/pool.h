@@ -10,6 +10,7 @@
 #define WIN_POOL_H
 
 #include "win/list.h"
+#include "win/scan_plan.h"
 
 enum { POOL_QUERY_TAGS_MAX = 4 };
 
@@ -29,5 +30,8 @@ struct pool_query {
 // that was given met the object. An object that
 // the kernel maps is given by its kernel address, else by its physical one.
 ei_iter pool_objects(ei_run *run, const struct pool_query *query);
+
+// Joins any pass, until the tags have been found once.
+extern const struct scan_part pool_tags_part;
 
 #endif

@@ -26,4 +26,12 @@ void shared_drop(struct shared *shared); // NULL is allowed
 const void *shared_table(
 	ei_run *run, enum shared_slot slot, void *(*build)(ei_run *run), void (*drop)(void *table));
 
+// For a table that comes of something larger: false when it is built, or being built. Else the slot
+// is the caller's until shared_end(), and others wait.
+bool shared_begin(const ei_run *run, enum shared_slot slot);
+void shared_end(const ei_run *run, enum shared_slot slot, void *table, void (*drop)(void *table));
+
+// What waits for a pass over memory; never NULL.
+struct scan_plan *shared_plan(const struct session *session);
+
 #endif

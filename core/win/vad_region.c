@@ -1,91 +1,94 @@
-// The stretches of a process's address space, by the kernel's tree of them.
+// Names for the stretches of a process's address space that the kernel's tree of them describes.
 // SPDX-License-Identifier: Apache-2.0
 #include "win/owner.h"
-#include "win/vad_fields.h"
 
-enum {
-	VADS_MAX = 1 << 16, // of one process
-	PENDING_MAX = 1024, // nodes whose subtree is still to be walked
-};
+#include <eidetic/memory.h>
+#include <stdio.h>
 
-struct vad_walk {
+enum { VAD_TYPE_IMAGE = 2 };
+
+struct naming {
 	ei_run *run;
-	struct owner_table *table;
-	size_t modules; // regions that have a better name already, sorted
-	uint64_t pending[PENDING_MAX];
-	size_t count;
-	size_t left; // nodes that may still be read
+	const struct space *space; // the process's
+	const struct region_marks *marks;
+	struct regions *out;
 };
 
-static void walk_push(struct vad_walk *walk, ei_val node)
+// The base of the heap that a stretch, which holds no heap's base, goes on with; 0: of none. These
+// few members of _HEAP_SEGMENT have stood still since Windows Vista.
+static uint64_t segment_heap(const struct naming *naming, uint64_t va)
 {
-	if (ei_has(node) && node.u && walk->count < PENDING_MAX)
-		walk->pending[walk->count++] = node.u;
+	static const uint32_t signature = 0xffeeffee;
+	bool wide = ei_pointer_size(naming->run) == 8;
+	uint8_t head[0x30];
+	if (ei_read(naming->run, naming->space, va, head, sizeof head) < sizeof head ||
+		load_u32(head + (wide ? 0x10 : 8)) != signature)
+		return 0;
+	uint64_t heap = wide ? load_u64(head + 0x28) : load_u32(head + 0x18);
+	const struct region_mark *mark = region_mark_in(naming->marks, heap, heap);
+	return mark && mark->kind == EI_REGION_HEAP ? heap : 0;
 }
 
-// \Windows\System32\ntdll.dll; EI_NONE for what is backed by the page file.
-static ei_val vad_file(ei_run *run, uint64_t va)
+static void named_region(const struct naming *naming, uint64_t start, uint64_t size,
+	ei_region_kind kind, const char *text, uint64_t id)
 {
-	vad_long vad = ei_at(run, vad_long, va);
-	ei_val area = ei_get(vad, ControlArea);
-	ei_val section = ei_get(vad, Subsection);
-	if (ei_has(section) && section.u) {
-		subsection part = ei_at(run, subsection, section.u);
-		area = ei_get(part, ControlArea);
+	char name[48];
+	int length = snprintf(name, sizeof name, kind == EI_REGION_HEAP ? "%s 0x%llx" : "%s %llu",
+		text, (unsigned long long)id);
+	region_add(naming->out, start, size, kind, name, (size_t)length);
+}
+
+// What nothing but its use tells: stacks, heaps, and the rest.
+static void region_by_use(
+	const struct naming *naming, uint64_t start, uint64_t size, bool is_private)
+{
+	const struct region_mark *mark = region_mark_in(naming->marks, start, start + size - 1);
+	uint64_t heap = mark || !is_private ? 0 : segment_heap(naming, start);
+	if (mark && mark->kind == EI_REGION_STACK)
+		named_region(naming, start, size, mark->kind, "stack of thread", mark->id);
+	else if (mark)
+		named_region(naming, start, size, mark->kind, "heap", mark->id);
+	else if (heap)
+		named_region(naming, start, size, EI_REGION_HEAP, "heap", heap);
+	else if (is_private)
+		region_add(naming->out, start, size, EI_REGION_PRIVATE, "private", 7);
+	else
+		region_add(naming->out, start, size, EI_REGION_MAPPED, "mapped", 6);
+}
+
+static void region_name(const struct naming *naming, const ei_region *region)
+{
+	uint64_t size = region->end - region->start + 1;
+	bool is_image = ei_u64_or(region->type, 0) == VAD_TYPE_IMAGE;
+	bool has_file = ei_has(region->file) && region->file.length;
+	if (has_file)
+		region_add(naming->out, region->start, size,
+			is_image ? EI_REGION_IMAGE : EI_REGION_FILE, region->file.s,
+			region->file.length);
+	else
+		region_by_use(naming, region->start, size, ei_u64_or(region->is_private, 0) != 0);
+}
+
+static bool is_module(const struct regions *regions, uint64_t va)
+{
+	const struct region *known = region_at(regions, va);
+	return known && known->kind == EI_REGION_IMAGE;
+}
+
+void process_add_vads(ei_run *run, const eprocess *process, const struct region_marks *marks,
+	struct regions *regions)
+{
+	// New regions are kept apart until the walk ends: in those at hand it looks up.
+	struct regions found = { 0 };
+	struct naming naming = { run, ei_process_space(run, process), marks, &found };
+	ei_region_cursor cursor = { NULL };
+	for (ei_region region; ei_next_region(run, process, &cursor, &region);)
+		if (!is_module(regions, region.start))
+			region_name(&naming, &region);
+	for (size_t i = 0; i < found.count; i++) {
+		const struct region *region = &found.items[i];
+		const char *name = found.names + region->name;
+		region_add(regions, region->start, region->size, region->kind, name, strlen(name));
 	}
-	if (!ei_has(area) || !area.u)
-		return ei_absent(EI_NONE);
-	control_area control = ei_at(run, control_area, area.u);
-	ei_val file = ei_get(control, FilePointer);
-	if (!ei_has(file) || !file.u)
-		return ei_absent(EI_NONE);
-	file_object object = ei_at(run, file_object, file.u);
-	return ei_get(object, FileName);
-}
-
-static bool has_module(const struct vad_walk *walk, uint64_t start)
-{
-	struct owner modules = walk->table->owners[walk->table->count - 1];
-	modules.region_count = walk->modules;
-	return owner_region_name(&modules, start) != NULL;
-}
-
-static void node_read(struct vad_walk *walk, uint64_t va)
-{
-	vad_node node = ei_at(walk->run, vad_node, va);
-	ei_val start = ei_get(node, start), end = ei_get(node, end);
-	walk_push(walk, ei_get(node, left));
-	walk_push(walk, ei_get(node, right));
-	if (!ei_has(start) || !ei_has(end))
-		return;
-	uint64_t first = start.u | ei_u64_or(ei_get(node, start_high), 0) << 32;
-	uint64_t last = end.u | ei_u64_or(ei_get(node, end_high), 0) << 32;
-	const uint64_t pages = walk->run->session->identity.kernel.mode->user_end / PAGE_SIZE;
-	if (first > last || last > pages || has_module(walk, first * PAGE_SIZE))
-		return;
-	bool is_private = ei_u64_or(ei_get(node, is_private), 0) != 0;
-	ei_val name = is_private ? ei_str("private") : vad_file(walk->run, va);
-	if (!ei_has(name) || !name.length)
-		name = ei_str("mapped");
-	owner_region_add(walk->table, first * PAGE_SIZE, (last - first + 1) * PAGE_SIZE, name.s,
-		name.length);
-}
-
-void owner_add_vads(ei_run *run, struct owner_table *table, const eprocess *process)
-{
-	process_vads p = ei_handle(run, process_vads);
-	p.obj = ei_open(run, process->obj.space, process->obj.va, &p.at->layout);
-	struct vad_walk *walk = ei_alloc(run->scratch, sizeof *walk);
-	if (!walk)
-		return;
-	walk->run = run;
-	walk->table = table;
-	walk->modules = table->owners[table->count - 1].region_count;
-	walk->left = VADS_MAX;
-	walk_push(walk, ei_get(p, root));
-	while (walk->count && walk->left-- && !ei_stopped(run)) {
-		ei_mark mark = ei_arena_mark(run->scratch);
-		node_read(walk, walk->pending[--walk->count]);
-		ei_arena_rewind(run->scratch, mark);
-	}
+	regions_deinit(&found);
 }

@@ -56,6 +56,7 @@ enum ei_need {
 	EI_NEEDS_WINDOWS = 0, // kernel found and profile loaded: the usual case
 	EI_NEEDS_IMAGE = 1,   // an opened image is enough; the rest may be missing
 	EI_NEEDS_KERNEL = 2,  // kernel found; the profile may be missing
+	EI_NEEDS_NOTHING = 3, // can do something without an image; see ei_require()
 };
 
 // Every member that is 0 means "not used", for good: that is what lets older and newer plugins
@@ -75,6 +76,11 @@ typedef struct ei_plugin {
 	const char *const *symbols;       // likewise
 	uint16_t column_count, option_count, type_count, symbol_count;
 	ei_error *(*run)(ei_run *run); // an error stops the run: nothing more could be done
+	// Pool tags, of four characters, that it will ask ei_pool_hits() for. Memory is then
+	// searched once for the tags of all plugins that run together, and for terms in the same
+	// pass.
+	const char *const *tags;
+	uint16_t tag_count;
 } ei_plugin;
 
 #define EI_PLUGIN(plugin_name)                                                                     \
@@ -92,6 +98,9 @@ typedef struct ei_plugin {
 #define EI_TYPES(...)                                                                              \
 	.types = (const ei_type_spec *const[]){ __VA_ARGS__ },                                     \
 	.type_count = EI_COUNT(((const ei_type_spec *const[]){ __VA_ARGS__ }))
+#define EI_TAGS(...)                                                                               \
+	.tags = (const char *const[]){ __VA_ARGS__ },                                              \
+	.tag_count = EI_COUNT(((const char *const[]){ __VA_ARGS__ }))
 #define EI_SYMBOLS(...)                                                                            \
 	.symbols = (const char *const[]){ __VA_ARGS__ },                                           \
 	.symbol_count = EI_COUNT(((const char *const[]){ __VA_ARGS__ }))
