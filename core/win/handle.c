@@ -90,11 +90,10 @@ static void leaf_load(ei_run *run, struct handle_walk *walk, uint64_t number)
 	}
 }
 
-// Bits of an address, sign-extended: 44 of them are what is above a 16-byte unit, fewer what is
-// above one of 8.
+// Bits of an address, sign-extended: what is above the unit in which the pool gives memory.
 static uint64_t bits_address(const ei_run *run, const ei_field *field, uint64_t bits)
 {
-	unsigned shift = field->width == 44 ? 4 : 3, top = field->width + shift;
+	unsigned shift = ei_pointer_size(run) == 8 ? 4 : 3, top = field->width + shift;
 	uint64_t address = bits << shift;
 	if (ei_pointer_size(run) == 8 && top < 64 && (address >> (top - 1) & 1))
 		address |= UINT64_MAX << top;

@@ -29,7 +29,7 @@ EI_TYPE(vad_node, "_MMVAD_SHORT", VAD_NODE_FIELDS);
 	ALT(parent,     "VadNode.ParentValue|VadNode.u1.Parent|u1.Parent|Parent", PTR, MAY)        \
 	ALT(protection, "u.VadFlags.Protection",                                  UINT, MAY)       \
 	ALT(is_private, "u1.VadFlags1.PrivateMemory|u.VadFlags.PrivateMemory",    UINT, MAY)       \
-	ALT(commit,     "u1.VadFlags1.CommitCharge|u.VadFlags.CommitCharge",      UINT, MAY)       \
+	ALT(commit, "CommitCharge|u1.VadFlags1.CommitCharge|u.VadFlags.CommitCharge", UINT, MAY)   \
 	ALT(type,       "u.VadFlags.VadType",                                     UINT, MAY)
 EI_TYPE(vad_tree, "_MMVAD_SHORT", VAD_TREE_FIELDS);
 

@@ -58,7 +58,8 @@ static void node_write(struct forge *f, struct object node, const struct region_
 	forge_put(f, node, "EndingVpnHigh", last >> 32);
 	forge_put(f, node, "u.VadFlags.Protection", region->protection);
 	forge_put(f, node, "u.VadFlags.PrivateMemory", !region_section(region));
-	forge_put(f, node, "u1.VadFlags1.CommitCharge|u.VadFlags.CommitCharge", region->commit);
+	forge_put(f, node, "u1.VadFlags1.CommitCharge|u.VadFlags.CommitCharge|CommitCharge",
+		region->commit);
 	if (region->file) {
 		forge_put(f, node, "u.VadFlags.VadType", VAD_TYPE_IMAGE);
 		forge_put(f, node, "u.VadFlags.ImageMap", 1); // before Vista
