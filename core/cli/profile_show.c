@@ -338,7 +338,9 @@ static ei_error *show_rows(struct listing *listing, const struct global *global,
 	uint64_t rva;
 	bool type = what && profile_has_type(profile, what);
 	bool symbol = what && !type && profile_symbol(profile, what, &rva);
-	const ei_column *columns = !what ? profile_summary_columns : symbol ? symbol_columns : type_columns;
+	const ei_column *columns = !what    ? profile_summary_columns
+				   : symbol ? symbol_columns
+					    : type_columns;
 	size_t count = !what || symbol ? 2 : TYPE_COLUMNS;
 	EI_TRY(listing_init(listing, global, "profile show", columns, count));
 	if (!what)
