@@ -83,8 +83,14 @@ static const struct {
 	{ "PsInitialSystemProcess", "pslist, where its list is broken at the start" },
 	{ "PsLoadedModuleList",     "modules" },
 	{ "CmpHiveListHead",        "hivelist, printkey" },
+	{ "HandleTableListHead",    "handles of processes that are not on their list" },
+	{ "KiServiceTable",         "ssdt" },
+	{ "KiServiceLimit",         "ssdt" },
+	{ "MmPfnDatabase",          "pages that the kernel has standing by" },
 	{ "ObTypeIndexTable",       "types of kernel objects" },
 	{ "ObHeaderCookie",         "types of kernel objects" },
+	{ "PoolBigPageTable",       "bigpools" },
+	{ "PoolBigPageTableSize",   "bigpools" },
 };
 // clang-format on
 

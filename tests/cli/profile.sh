@@ -153,6 +153,8 @@ says built_file_is_found_there 0 "Symbol file${tab}modern64.pdb" -s "$work/store
 run profile check "$work/known"
 claim every_test_passes_on_an_exact_profile "$([ "$status" = 0 ] && [ "$(grep -c "^layout${tab}.*${tab}passed${tab}" "$work/out")" -ge 25 ] && ! grep -q "${tab}failed${tab}" "$work/out" || grep -v passed "$work/out")"
 claim every_test_has_a_claim "$(tail -n +2 "$work/out" | awk -F'\t' '$4 == "-"')"
+claim every_global_says_what_rests_on_it "$(run --profile win10-18362-x64 profile check "$work/known"; awk -F'\t' '$1 == "global" && $3 == "failed" && $6 == "-"' "$work/out")"
+run profile check "$work/known"
 claim global_names_its_witnesses "$(grep -q "^global${tab}PsActiveProcessHead${tab}passed${tab}it is at 0x[0-9a-f]*${tab}.*its list" "$work/out" || grep PsActive "$work/out")"
 run profile check "$work/given"
 claim nearest_profile_is_checked "$([ "$status" = 0 ] && grep -q '^# note: profile .*nearest' "$work/out" || echo "status $status: $(tail -3 "$work/out")")"
