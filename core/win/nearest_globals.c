@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/globals_kdbg.h"
 #include "win/globals_recipe.h"
+#include "win/globals_scan.h"
 #include "win/kernel_pe.h"
 #include "win/nearest_parts.h"
 #include <eidetic/registry.h>
@@ -164,6 +165,7 @@ static ei_error *all_say(
 	if (has_pe)
 		recipes_read(kernel, &pe, code, identity->build, claims);
 	container_says(wish->session, kernel, claims);
+	scans_read(kernel, claims);
 	return NULL;
 }
 
@@ -190,8 +192,10 @@ struct fit {
 	const struct profile *types;
 	struct member link, pid, name; // of _EPROCESS
 	struct member base;            // DllBase of a loaded module
+	uint64_t system;               // its _EPROCESS; 0: not known
 	struct member hive, signature; // of _CMHIVE
-	bool has_base, has_hive;
+	struct member table, tables;   // of _EPROCESS, of _HANDLE_TABLE
+	bool has_base, has_hive, has_tables;
 };
 
 static bool fit_init(const struct nearest_wish *wish, const struct profile *types,
@@ -202,6 +206,8 @@ static bool fit_init(const struct nearest_wish *wish, const struct profile *type
 			profile_member(types, "_LDR_DATA_TABLE_ENTRY", "DllBase", &fit->base);
 	fit->has_hive = profile_member(hive_types, "_CMHIVE", "HiveList", &fit->hive) &&
 			profile_member(hive_types, "_CMHIVE", "Hive.Signature", &fit->signature);
+	fit->has_tables = profile_member(types, "_EPROCESS", "ObjectTable", &fit->table) &&
+			  profile_member(types, "_HANDLE_TABLE", "HandleTableList", &fit->tables);
 	return profile_member(types, "_EPROCESS", "ActiveProcessLinks", &fit->link) &&
 	       profile_member(types, "_EPROCESS", "UniqueProcessId", &fit->pid) &&
 	       profile_member(types, "_EPROCESS", "ImageFileName", &fit->name);
@@ -240,6 +246,15 @@ static bool is_hive_list(const struct fit *fit, const struct ring_head *head)
 	       load_u32(bytes) == EI_HIVE_SIGNATURE;
 }
 
+// System's handle table is the first that is made.
+static bool is_handle_table_list(const struct fit *fit, const struct ring_head *head)
+{
+	if (!fit->has_tables || !fit->system)
+		return false;
+	uint64_t table = pointer_at(fit->wish, fit->system + fit->table.offset);
+	return table && head->first == table + fit->tables.offset;
+}
+
 // 0 when no head is of that kind.
 static uint64_t head_of(const struct fit *fit, const struct globals *globals,
 	bool (*is_kind)(const struct fit *, const struct ring_head *))
@@ -274,26 +289,26 @@ static void say(struct witnesses *all, const char *global, const char *witness, 
 }
 
 // System has the kernel's own handle table, and that is what the variable points to.
-static bool is_contradicted(
-	const struct fit *fit, const struct globals *globals, const struct global_witness *said)
+static bool is_contradicted(const struct fit *fit, const struct global_witness *said)
 {
-	struct member table;
-	if (strcmp(said->global, "ObpKernelHandleTable") != 0 || !globals->system ||
-		!profile_member(fit->types, "_EPROCESS", "ObjectTable", &table))
+	if (strcmp(said->global, "ObpKernelHandleTable") != 0 || !fit->system || !fit->has_tables)
 		return false;
 	return pointer_at(fit->wish, said->va) !=
-	       pointer_at(fit->wish, globals->system + table.offset);
+	       pointer_at(fit->wish, fit->system + fit->table.offset);
 }
 
 // A list itself is the best witness of its head.
 static void witnesses_with_types(
-	const struct fit *fit, const struct globals *globals, struct witnesses *all)
+	struct fit *fit, const struct globals *globals, struct witnesses *all)
 {
-	say(all, "PsActiveProcessHead", "its list", head_of(fit, globals, is_process_head));
+	uint64_t head = head_of(fit, globals, is_process_head);
+	fit->system = head ? pointer_at(fit->wish, head) - fit->link.offset : globals->system;
+	say(all, "PsActiveProcessHead", "its list", head);
 	say(all, "PsActiveProcessHead", "what System points back to",
 		head_before_system(fit, globals));
 	say(all, "PsLoadedModuleList", "its list", head_of(fit, globals, is_module_list));
 	say(all, "CmpHiveListHead", "its list", head_of(fit, globals, is_hive_list));
+	say(all, "HandleTableListHead", "its list", head_of(fit, globals, is_handle_table_list));
 }
 
 // `fit` may be NULL: then nobody is contradicted.
@@ -302,7 +317,7 @@ static void witnesses_without(
 {
 	for (size_t i = 0; i < globals->said_count; i++) {
 		const struct global_witness *said = &globals->said[i];
-		if (!fit || !is_contradicted(fit, globals, said))
+		if (!fit || !is_contradicted(fit, said))
 			say(all, said->global, said->witness, said->va);
 	}
 }

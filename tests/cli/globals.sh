@@ -28,9 +28,11 @@ for row in rows:
 EOF
 }
 
+# PoolBigPageTable is told by its entries, of which small images of old builds have hardly any.
 everywhere='PsActiveProcessHead PsLoadedModuleList PsInitialSystemProcess PspCidTable CmpHiveListHead MmPfnDatabase
 KiServiceTable KeServiceDescriptorTable PspCreateProcessNotifyRoutine PspCreateThreadNotifyRoutine PspLoadImageNotifyRoutine
-MmUnloadedDrivers ObpRootDirectoryObject KdDebuggerDataBlock KeBugCheckCallbackListHead ObpKernelHandleTable'
+MmUnloadedDrivers ObpRootDirectoryObject KdDebuggerDataBlock KeBugCheckCallbackListHead ObpKernelHandleTable
+HandleTableListHead'
 
 # found NAME TABLE WANTED: all of WANTED is told, and nothing is wrong or disputed.
 found() {
@@ -56,7 +58,7 @@ forged() {
 }
 
 types=ObTypeIndexTable
-recent='ObTypeIndexTable ObHeaderCookie CallbackListHead ObpInfoMaskToOffset KdpDataBlockEncoded KiWaitNever KiWaitAlways'
+recent='PoolBigPageTable ObTypeIndexTable ObHeaderCookie CallbackListHead ObpInfoMaskToOffset KdpDataBlockEncoded KiWaitNever KiWaitAlways'
 
 scenario '"kdbg": "clear"'
 forged xp_x86 xp-sp3-x86 ''

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/globals_kdbg.h"
 #include "win/globals_recipe.h"
+#include "win/globals_scan.h"
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ static void read_code(const struct kernel_image *kernel, struct code *code)
 	kdbg_find(kernel, code, 0x200, &kdbg);
 	if (kernel_pe_open(kernel->space, kernel->reader, kernel->base, &pe))
 		recipes_read(kernel, &pe, code, 0, &claims);
+	scans_read(kernel, &claims);
 }
 
 // The image is the physical memory of a file; addresses are physical, from 0 on.

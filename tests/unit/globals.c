@@ -4,6 +4,7 @@
 #include "../fx/fx_tables.h"
 #include "win/globals_kdbg.h"
 #include "win/globals_recipe.h"
+#include "win/globals_scan.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -530,6 +531,72 @@ static void service_table_is_what_its_descriptor_points_to(void **state)
 	assert_int_equal(find_global(w, "KiServiceTable", 0), at(w, 0x9100));
 }
 
+// ---- tables by their entries ----------------------------------------------------------------
+enum { BIG_VARIABLE = 0x8900, BIG_SLOTS = 512, LIMIT = 0x1d0 };
+
+static void big_entry(struct world *w, uint32_t slot, uint32_t stride, uint64_t va, uint32_t tag)
+{
+	uint64_t entry = w->pool + 0x1000 + (uint64_t)slot * stride;
+	put(w, entry, va, w->pointer);
+	put(w, entry + w->pointer, tag, 4);
+}
+
+static void big_table(struct world *w, uint32_t stride)
+{
+	for (uint32_t page = 0; page < BIG_SLOTS * stride; page += PAGE_SIZE)
+		fx_map_fresh(&w->tables, w->pool + 0x1000 + page);
+	for (uint32_t i = 0; i < 8; i++)
+		big_entry(w, 7 * i, stride, w->pool + 0x100000 * (i + 1), 0x30314d43); // "CM10"
+	big_entry(w, 3, stride, w->pool + 0x900001, 0);                                // free
+	put_rva(w, BIG_VARIABLE, w->pool + 0x1000);
+	put_rva(w, BIG_VARIABLE + 3 * w->pointer, BIG_SLOTS);
+	put_rva(w, BIG_VARIABLE - 16, w->pool); // a page that is no table
+}
+
+static uint64_t scanned(struct world *w, const char *global)
+{
+	struct claims claims = { 0 };
+	claim(&claims, &w->kernel, "KeServiceDescriptorTable", "", at(w, SERVICES));
+	claim(&claims, &w->kernel, "KiServiceTable", "", at(w, 0x9100));
+	scans_read(&w->kernel, &claims);
+	return claimed(&claims, global);
+}
+
+static void big_allocations_are_found_by_their_entries(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned pointer, stride;
+	} cases[] = { { 8, 24 }, { 8, 32 }, { 4, 16 }, { 4, 12 } };
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		WORLD(w, cases[i].pointer);
+		big_table(w, cases[i].stride);
+		world_open(w);
+		assert_int_equal(scanned(w, "PoolBigPageTable"), at(w, BIG_VARIABLE));
+		assert_int_equal(
+			scanned(w, "PoolBigPageTableSize"), at(w, BIG_VARIABLE + 3 * w->pointer));
+	}
+}
+
+static void a_table_with_an_entry_that_is_none_is_another(void **state)
+{
+	(void)state;
+	WORLD(w, 8);
+	big_table(w, 24);
+	big_entry(w, 9, 24, w->pool + 0x10, 0x30314d43);
+	world_open(w);
+	assert_int_equal(scanned(w, "PoolBigPageTable"), 0);
+}
+
+static void number_of_services_is_behind_their_table(void **state)
+{
+	(void)state;
+	WORLD(w, 8);
+	put(w, at(w, 0x9100 + 4 * LIMIT + 8), LIMIT, 4);
+	world_open(w);
+	assert_int_equal(scanned(w, "KiServiceLimit"), at(w, 0x9100 + 4 * LIMIT + 8));
+}
+
 // ---- debugger data --------------------------------------------------------------------------
 #define KEY_NEVER UINT64_C(0x8642097531fedcba)
 #define KEY_ALWAYS UINT64_C(0x0f1e2d3c4b5a6978)
@@ -641,6 +708,9 @@ int main(void)
 		cmocka_unit_test(every_recipe_has_a_shape_here),
 		cmocka_unit_test(a_recipe_is_for_its_builds_only),
 		cmocka_unit_test(service_table_is_what_its_descriptor_points_to),
+		cmocka_unit_test(big_allocations_are_found_by_their_entries),
+		cmocka_unit_test(a_table_with_an_entry_that_is_none_is_another),
+		cmocka_unit_test(number_of_services_is_behind_their_table),
 		cmocka_unit_test(encoded_data_is_decoded_by_the_function_that_a_dumper_calls),
 		cmocka_unit_test(encoded_data_is_decoded_without_any_export),
 		cmocka_unit_test(data_of_another_kernel_is_refused),
