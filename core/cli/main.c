@@ -65,6 +65,8 @@ static enum exit_status command(const struct global *global)
 		return report(error);
 	if (!strcmp(global->command, "plugins"))
 		return command_plugins(global, plugins);
+	if (!strcmp(global->command, "ioc"))
+		return command_ioc(global, plugins);
 	return command_plugin(global, plugins);
 }
 

@@ -1,0 +1,23 @@
+// JSON: STIX bundles and MISP events, told apart by what is in them.
+// SPDX-License-Identifier: Apache-2.0
+#include "ioc/internal.h"
+#include "profile/json_tree.h"
+
+ei_error *json_read(struct reading *reading, char *text, size_t length)
+{
+	struct tree *root = NULL;
+	EI_TRY(tree_parse(text, length, &root));
+	ei_error *error;
+	if (stix_claims(root)) {
+		reading->format = IOC_STIX;
+		error = stix_read(reading, root);
+	} else if (misp_claims(root)) {
+		reading->format = IOC_MISP;
+		error = misp_read(reading, root);
+	} else {
+		error = ei_fail(
+			EI_E_UNKNOWN, "this JSON is neither a STIX bundle nor a MISP event");
+	}
+	free(root);
+	return error;
+}

@@ -1,0 +1,80 @@
+// STIX 2.0 and 2.1: the indicators of a bundle.
+// SPDX-License-Identifier: Apache-2.0
+#include "ioc/internal.h"
+#include "ioc/rules.h"
+#include "profile/json_tree.h"
+
+static bool is_object(const struct tree *tree)
+{
+	const char *type = tree_text(tree_get(tree, "type"));
+	return *type && strstr(tree_text(tree_get(tree, "id")), "--");
+}
+
+static const struct tree *first_of(const struct tree *array)
+{
+	return array && array->kind == TREE_ARRAY && array->skip > 1 ? array + 1 : NULL;
+}
+
+// A bundle; a list of objects; an envelope of a server; an object alone.
+bool stix_claims(const struct tree *root)
+{
+	return !strcmp(tree_text(tree_get(root, "type")), "bundle") || is_object(root) ||
+	       is_object(first_of(root)) || is_object(first_of(tree_get(root, "objects")));
+}
+
+struct count {
+	size_t indicators, patterns;
+};
+
+static void indicator_read(struct reading *reading, const struct tree *object, struct count *count)
+{
+	const char *pattern = tree_text(tree_get(object, "pattern"));
+	const char *type = tree_text(tree_get(object, "pattern_type"));
+	const char *id = tree_text(tree_get(object, "id"));
+	const char *name = tree_text(tree_get(object, "name"));
+	const struct tree *revoked = tree_get(object, "revoked");
+	count->indicators++;
+	if (revoked && revoked->kind == TREE_TRUE) {
+		reading_note(reading, 0, "'%.80s' is revoked and left out", id);
+		return;
+	}
+	if (!strcasecmp(type, "yara") || !strcasecmp(type, "sigma")) {
+		count->patterns += rules_embedded(reading, type, id, pattern);
+		return;
+	}
+	if (*type && strcasecmp(type, "stix") != 0) {
+		reading_note(reading, 0, "'%.80s' is of type '%.20s' and left out", id, type);
+		return;
+	}
+	indicator_begin(
+		reading, id, *name ? name : pattern, tree_text(tree_get(object, "description")));
+	if (stix_pattern(reading, NULL, pattern))
+		count->patterns += indicator_end(reading);
+	else
+		indicator_discard(reading);
+}
+
+static void objects_read(struct reading *reading, const struct tree *array, struct count *count)
+{
+	if (!array || array->kind != TREE_ARRAY)
+		return;
+	const struct tree *end = array + array->skip;
+	for (const struct tree *object = array + 1; object < end && !reading_stopped(reading);
+		object += object->skip)
+		if (!strcmp(tree_text(tree_get(object, "type")), "indicator"))
+			indicator_read(reading, object, count);
+}
+
+ei_error *stix_read(struct reading *reading, const struct tree *root)
+{
+	struct count count = { 0 };
+	if (root->kind == TREE_ARRAY)
+		objects_read(reading, root, &count);
+	else if (!strcmp(tree_text(tree_get(root, "type")), "indicator"))
+		indicator_read(reading, root, &count);
+	else
+		objects_read(reading, tree_get(root, "objects"), &count);
+	if (!count.indicators)
+		reading_note(reading, 0, "there is no indicator among its objects");
+	return NULL;
+}
