@@ -57,6 +57,8 @@ $(BUILD)/obj/%.o: %.c | deps
 # Kernels are built for their own instruction set and only called where the processor has it.
 $(BUILD)/obj/core/scan/x86_ssse3.o: CFLAGS_ALL += -mssse3 -msse4.1
 $(BUILD)/obj/core/scan/x86_avx2.o:  CFLAGS_ALL += -mavx2 -mbmi -mbmi2
+$(BUILD)/obj/core/scan/x86_avx512.o: CFLAGS_ALL += -mavx2 -mbmi -mbmi2 -mavx512f -mavx512bw \
+    -mavx512vl -mavx512vbmi -mavx512vbmi2
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	@mkdir -p $(@D)

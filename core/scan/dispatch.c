@@ -3,6 +3,13 @@
 #include "scan/filter.h"
 
 #if defined(__x86_64__)
+static bool has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
+	       __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2");
+}
+
 static bool has_avx2(void)
 {
 	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
@@ -22,19 +29,42 @@ static bool always(void)
 // Best first.
 static const struct kernel kernels[] = {
 #if defined(__x86_64__)
-	{ "avx2", scan_avx2, tags_avx2, has_avx2 },
-	{ "sse", scan_ssse3, tags_ssse3, has_ssse3 },
+	{ "avx512", scan_avx512, tags_avx2, false, has_avx512 },
+	{ "avx2", scan_avx2, tags_avx2, true, has_avx2 },
+	{ "sse", scan_ssse3, tags_ssse3, true, has_ssse3 },
 #endif
-	{ "scalar", NULL, tags_scalar, always },
+	{ "scalar", NULL, tags_scalar, false, always },
 };
+
+static const struct kernel *kernel_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
+		if (!strcmp(name, kernels[i].name))
+			return &kernels[i];
+	return NULL;
+}
+
+ei_error *kernel_check(void)
+{
+	const char *wanted = getenv("EIDETIC_SIMD");
+	const struct kernel *kernel = wanted ? kernel_named(wanted) : &kernels[0];
+	if (wanted && !kernel)
+		return ei_fail(EI_E_USAGE, "EIDETIC_SIMD: there are no kernels '%s'", wanted);
+	if (wanted && !kernel->supported())
+		return ei_fail(EI_E_REQUIREMENT,
+			"EIDETIC_SIMD: this processor cannot run the kernels '%s'", wanted);
+	return NULL;
+}
 
 const struct kernel *kernel_choose(void)
 {
 	const char *wanted = getenv("EIDETIC_SIMD");
-	for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
-		if (kernels[i].supported() && (!wanted || !strcmp(wanted, kernels[i].name)))
-			return &kernels[i];
-	return wanted ? &kernels[ARRAY_LENGTH(kernels) - 1] : &kernels[0];
+	const struct kernel *kernel = wanted ? kernel_named(wanted) : NULL;
+	if (kernel && kernel->supported())
+		return kernel;
+	for (kernel = kernels; !kernel->supported();)
+		kernel++;
+	return kernel;
 }
 
 const char *terms_kernel_name(void)

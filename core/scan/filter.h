@@ -11,8 +11,13 @@ enum {
 	PIECE = 4096,      // bytes that a kernel looks at in one call
 	BLOCK_AHEAD = 128, // bytes that a kernel may read behind its piece
 	GRAM_MAX = 8,      // bytes
-	STRIDE_MAX = 4,    // positions
-	FILTERS_MAX = 2,   // see terms_compile.c
+	STRIDE_MAX = 4,    // positions: 1, 2 or 4
+	HEAD = 4,          // bytes of a gram that vectors look at
+	FILTERS_MAX = 3,   // see terms_compile.c
+	BUCKETS = 8,       // bits of a byte
+	BUCKET_SETS = 2,
+	SYMBOLS = 32,
+	PLACES_OVER = 64, // places that a kernel may write too many
 	NO_PATTERN = -1,
 };
 
@@ -51,7 +56,6 @@ struct entry {
 	uint16_t offset; // of the gram in the pattern
 	int16_t beside;  // where four bytes beside the gram are, from it: most others differ there
 	uint32_t four;   // these bytes, as grams are folded; with `beside` 0 of no use
-	bool first;      // the first of the pattern's grams
 	bool last;       // of this gram's entries
 };
 
@@ -61,6 +65,24 @@ struct slot {
 	uint32_t entry;
 };
 
+// Few patterns: bit b of sets[s][i][c & 0x7f] is set when c is the byte i of the gram of some
+// pattern in the bucket b of the set s.
+struct buckets {
+	unsigned set_count;
+	uint8_t sets[BUCKET_SETS][HEAD][128];
+};
+
+// Many patterns: which pair of characters is at which place of some gram. Characters are mapped to
+// SYMBOLS symbols; the bit of the pair (a, b) is bit b % 8 of the byte a * 4 + b / 8.
+struct pairs {
+	uint8_t bytes[128]; // of a character: its symbol * 4 as the first, symbol / 8 as the second
+	uint8_t bits[128];  // 1 << symbol % 8, or 0 for what is in no gram
+	uint8_t has[HEAD - 1][SYMBOLS * SYMBOLS / 8];
+};
+
+// How vectors find places where a gram may begin.
+enum sieve { SIEVE_NONE, SIEVE_BUCKETS, SIEVE_PAIRS };
+
 struct filter {
 	unsigned gram;   // bytes of a gram
 	unsigned stride; // every stride-th position is looked at
@@ -69,17 +91,25 @@ struct filter {
 	bool high_bytes; // some byte >= 0x80 is in the class
 	// Of the class: low[b & 15] >> (b >> 4) & 1 for b < 0x80, high[b & 15] >> (b >> 4) - 8 & 1.
 	uint8_t low[16], high[16];
-	uint8_t in_class[256];
-	uint64_t raw_spots[STRIDE_MAX]; // positions looked at, by number of the block % stride
-	uint64_t wide_spots[STRIDE_MAX];
+	uint64_t raw_spots; // positions of a block that are looked at
+	uint64_t wide_spots;
 	unsigned bitmap_shift, slot_shift; // of a hash: gives the word, the slot
 	uint64_t *bitmap;                  // of the grams' hashes
+	unsigned heads_shift;              // of a head's hash: gives the word
+	uint32_t *heads;                   // bitmap of the heads of grams, for a sieve; or NULL
 	struct slot *slots;
 	struct entry *entries;
 	size_t entry_count;
+	// What vectors of 64 bytes look for, in filters with a stride of 1.
+	enum sieve sieve;
+	union {
+		struct buckets buckets;
+		struct pairs pairs;
+	};
 };
 
 struct term_set {
+	const struct kernel *kernel; // that it is compiled for
 	struct filter filters[FILTERS_MAX];
 	size_t filter_count;
 	struct pattern *patterns;
@@ -98,7 +128,7 @@ struct search {
 	void *context;
 	// Of the piece that is looked at: places whose gram is in the bitmap, by stream.
 	size_t raw_count, wide_count;
-	uint16_t raw[PIECE + 8], wide[PIECE + 8];
+	uint16_t raw[PIECE + PLACES_OVER], wide[PIECE + PLACES_OVER];
 };
 
 // Grams are compared with bit 5 of each byte set: letters lose their case, and the few others that
@@ -121,6 +151,19 @@ static inline uint64_t bitmap_has(uint64_t word, uint64_t hash)
 	return word >> (hash >> 39 & 63) & word >> (hash >> 33 & 63) & 1;
 }
 
+// Of the first four bytes of a gram: the word by the top bits, then two bits in it.
+enum { HEAD_FACTOR = 0x1e3779b1, HEAD_BIT_A = 5, HEAD_BIT_B = 1 };
+
+static inline uint32_t head_hash(uint32_t head)
+{
+	return (head | (uint32_t)GRAM_FOLD) * HEAD_FACTOR;
+}
+
+static inline uint32_t head_bits(uint32_t hash)
+{
+	return UINT32_C(1) << (hash >> HEAD_BIT_A & 31) | UINT32_C(1) << (hash >> HEAD_BIT_B & 31);
+}
+
 static inline uint32_t hash_tag(uint64_t hash)
 {
 	return (uint32_t)(hash >> 16);
@@ -139,21 +182,26 @@ void search_verify(struct search *search, const struct entry *entry, size_t at, 
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves
-// candidates in search->raw and ->wide. The window is at `origin`, a multiple of BLOCK, in the
-// bytes.
-typedef void block_kernel(struct search *search, const uint8_t *window, size_t origin, size_t size);
+// candidates in search->raw and ->wide. The window starts at a multiple of BLOCK in
+// the bytes.
+typedef void block_kernel(struct search *search, const uint8_t *window, size_t size);
 
 struct kernel {
 	const char *name;
 	block_kernel *blocks; // NULL: the scalar search, which needs no blocks
 	tag_kernel *tags;
+	bool strides; // wants grams for every stride-th position, not one for every position
 	bool (*supported)(void);
 };
 
 void scan_scalar(struct search *search);
 block_kernel scan_ssse3;
 block_kernel scan_avx2;
+block_kernel scan_avx512;
 
+// The best that this processor can run, or the one that EIDETIC_SIMD names. An error tells when
+// that cannot be: then the best is chosen.
 const struct kernel *kernel_choose(void);
+EI_CHECKED ei_error *kernel_check(void);
 
 #endif

@@ -10,6 +10,9 @@ enum {
 	BITMAP_DENSE = 3,        // 2^3 where there is not
 	FLAT_CHANCE = 256,       // of the rarest gram to be met all the same, of 2^CHANCE_BITS
 	MEETING = 4,             // what it costs to meet a gram, in patterns looked at
+	HEAD_BITS_LEAST = 15,
+	HEAD_BITS_MOST = 25,
+	HEAD_DENSE = 5, // 2^5 to 2^6 bits a gram
 };
 
 // ---- shape ----------------------------------------------------------------------------------
@@ -21,31 +24,39 @@ static unsigned gram_wanted(size_t patterns)
 	return patterns <= 12000 ? 4 : 5;
 }
 
-static unsigned stride_wanted(size_t patterns)
+static unsigned stride_wanted(const struct term_set *set, size_t patterns)
 {
+	if (!set->kernel->strides)
+		return 1;
 	return patterns <= 400000 ? STRIDE_MAX : 2; // entries are patterns times stride
 }
 
-static void shape_choose(struct filter *filter, size_t count, unsigned shortest, bool plain)
+// The largest power of two: positions of a stride are then the same in each block.
+static unsigned stride_fit(unsigned most)
+{
+	return most >= 4 ? 4 : most >= 2 ? 2 : 1;
+}
+
+static void shape_choose(struct filter *filter, const struct term_set *set, size_t count,
+	unsigned shortest, bool plain)
 {
 	unsigned gram = MIN(plain ? gram_wanted(count) : (unsigned)GRAM_MAX, shortest);
-	unsigned stride = MIN(shortest - gram + 1, plain ? stride_wanted(count) : 1);
+	unsigned most = MIN(shortest - gram + 1, plain ? stride_wanted(set, count) : 1);
 	filter->gram = gram;
 	filter->gram_mask = gram == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * gram) - 1;
-	filter->stride = stride;
-	for (unsigned block = 0; block < filter->stride; block++)
-		for (unsigned bit = 0; bit < BLOCK; bit++) {
-			uint64_t one = UINT64_C(1) << bit;
-			size_t at = block * BLOCK + bit;
-			filter->raw_spots[block] |= at % filter->stride ? 0 : one;
-			filter->wide_spots[block] |= at / 2 % filter->stride ? 0 : one;
-		}
+	filter->stride = stride_fit(most);
+	for (unsigned bit = 0; bit < BLOCK; bit++) {
+		uint64_t one = UINT64_C(1) << bit;
+		filter->raw_spots |= bit % filter->stride ? 0 : one;
+		filter->wide_spots |= bit / 2 % filter->stride ? 0 : one;
+	}
+	if (!set->kernel->strides)
+		filter->sieve = sieve_wanted(count, plain);
 }
 
 // ---- characters -----------------------------------------------------------------------------
 
-// The low bytes of `size` characters.
-static void chars_load(const struct term_set *set, const struct pattern *pattern, unsigned offset,
+void pattern_chars(const struct term_set *set, const struct pattern *pattern, unsigned offset,
 	unsigned size, uint8_t *out)
 {
 	size_t step = pattern_step(pattern);
@@ -58,7 +69,6 @@ static void chars_load(const struct term_set *set, const struct pattern *pattern
 
 static void class_add(struct filter *filter, uint8_t byte)
 {
-	filter->in_class[byte] = 1;
 	filter->high_bytes |= byte >= 0x80;
 	uint8_t *table = byte >= 0x80 ? filter->high : filter->low;
 	table[byte & 15] |= (uint8_t)(1 << (byte >> 4) % 8);
@@ -74,7 +84,7 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 		filter->wide |= (pattern->streams & STREAM_WIDE) != 0;
 		for (unsigned n = 0; n < bytes; n++) {
 			uint8_t byte;
-			chars_load(set, pattern, windows[i] + n, 1, &byte);
+			pattern_chars(set, pattern, windows[i] + n, 1, &byte);
 			class_add(filter, byte);
 			if (byte >= 'a' && byte <= 'z')
 				class_add(filter, byte & 0xdf);
@@ -87,27 +97,26 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 // Of a gram: dearer than any other, and sums of it do not overflow.
 #define IMPOSSIBLE (UINT64_C(1) << 60)
 
-struct chooser {
-	const struct term_set *set;
-	const struct filter *filter;
-	uint16_t *seen; // grams of all patterns, counted by hash
-	unsigned shift;
-};
-
-static uint64_t pattern_hash(
-	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
+static uint64_t pattern_gram(const struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset)
 {
 	uint8_t chars[GRAM_MAX] = { 0 };
-	chars_load(chooser->set, pattern, offset, chooser->filter->gram, chars);
-	return gram_hash(load_u64(chars), chooser->filter->gram_mask);
+	pattern_chars(set, pattern, offset, filter->gram, chars);
+	return load_u64(chars);
 }
 
-// Text, or for filters of something else anything: a gram in the wide stream has no high bytes.
-static bool gram_is_possible(
-	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
+uint64_t pattern_hash(const struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset)
 {
-	const uint8_t *at = chooser->set->pool + pattern->text + 2 * offset;
-	for (unsigned i = 0; pattern->kind == TEXT_UNITS && i < chooser->filter->gram; i++)
+	return gram_hash(pattern_gram(filter, set, pattern, offset), filter->gram_mask);
+}
+
+// A gram in the wide stream has no high bytes.
+bool gram_is_possible(
+	const struct term_set *set, const struct pattern *pattern, unsigned offset, unsigned size)
+{
+	const uint8_t *at = set->pool + pattern->text + 2 * offset;
+	for (unsigned i = 0; pattern->kind == TEXT_UNITS && i < size; i++)
 		if (at[2 * i + 1])
 			return false;
 	return true;
@@ -117,7 +126,8 @@ static void chooser_count(struct chooser *chooser, const struct pattern *pattern
 {
 	for (unsigned at = 0; at + chooser->filter->gram <= pattern->length; at++) {
 		uint16_t *seen =
-			&chooser->seen[pattern_hash(chooser, pattern, at) >> chooser->shift];
+			&chooser->seen[pattern_hash(chooser->filter, chooser->set, pattern, at) >>
+				       chooser->shift];
 		*seen = (uint16_t)MIN(*seen + 1, UINT16_MAX);
 	}
 }
@@ -127,10 +137,12 @@ static uint64_t gram_cost(
 	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
 {
 	uint8_t chars[GRAM_MAX] = { 0 };
-	chars_load(chooser->set, pattern, offset, chooser->filter->gram, chars);
-	if (!gram_is_possible(chooser, pattern, offset))
+	pattern_chars(chooser->set, pattern, offset, chooser->filter->gram, chars);
+	if (!gram_is_possible(chooser->set, pattern, offset, chooser->filter->gram))
 		return IMPOSSIBLE;
-	uint64_t seen = chooser->seen[pattern_hash(chooser, pattern, offset) >> chooser->shift];
+	uint64_t seen =
+		chooser->seen[pattern_hash(chooser->filter, chooser->set, pattern, offset) >>
+			      chooser->shift];
 	return (gram_chance(chars, chooser->filter->gram) + FLAT_CHANCE) * (MEETING + seen);
 }
 
@@ -162,17 +174,34 @@ static unsigned bits_for(size_t count)
 	return bits;
 }
 
-static ei_error *tables_make(struct filter *filter, size_t entries)
+static unsigned bits_between(unsigned bits, unsigned least, unsigned most)
 {
-	unsigned bits = MIN(bits_for(entries) + BITMAP_SPARSE, (unsigned)BITMAP_BITS_WANTED);
-	bits = MAX(bits, bits_for(entries) + BITMAP_DENSE);
-	bits = MAX(bits, (unsigned)BITMAP_BITS_LEAST);
-	bits = MIN(bits, (unsigned)BITMAP_BITS_MOST);
+	return MIN(MAX(bits, least), most);
+}
+
+static ei_error *heads_allocate(struct filter *filter, size_t entries)
+{
+	unsigned bits =
+		bits_between(bits_for(entries) + HEAD_DENSE, HEAD_BITS_LEAST, HEAD_BITS_MOST);
+	filter->heads_shift = 32 - (bits - 5);
+	filter->heads = calloc(((size_t)1 << bits) / 32, sizeof *filter->heads);
+	if (!filter->heads)
+		return ei_fail(EI_E_NOMEM, "no memory for %zu grams of terms", entries);
+	return NULL;
+}
+
+static ei_error *tables_allocate(struct filter *filter, size_t entries)
+{
+	unsigned sparse = MIN(bits_for(entries) + BITMAP_SPARSE, (unsigned)BITMAP_BITS_WANTED);
+	unsigned bits = bits_between(
+		MAX(sparse, bits_for(entries) + BITMAP_DENSE), BITMAP_BITS_LEAST, BITMAP_BITS_MOST);
 	unsigned slot_bits = bits_for(2 * entries) + 1;
 	filter->bitmap_shift = 64 - (bits - 6);
 	filter->slot_shift = 64 - slot_bits;
 	filter->entry_count = entries;
 	filter->bitmap = calloc(((size_t)1 << bits) / 64, sizeof *filter->bitmap);
+	if (filter->sieve != SIEVE_NONE && filter->gram >= HEAD)
+		EI_TRY(heads_allocate(filter, entries));
 	filter->slots = calloc((size_t)1 << slot_bits, sizeof *filter->slots);
 	filter->entries = calloc(entries, sizeof *filter->entries);
 	if (!filter->bitmap || !filter->slots || !filter->entries)
@@ -200,22 +229,30 @@ static void entry_beside(
 		return;
 	entry->beside = (int16_t)(at - offset);
 	uint8_t chars[4];
-	chars_load(set, pattern, (unsigned)at, 4, chars);
+	pattern_chars(set, pattern, (unsigned)at, 4, chars);
 	entry->four = load_u32(chars) | (uint32_t)GRAM_FOLD;
+}
+
+static void gram_note(struct filter *filter, uint64_t gram)
+{
+	uint64_t hash = gram_hash(gram, filter->gram_mask);
+	uint32_t head = head_hash((uint32_t)gram);
+	filter->bitmap[hash >> filter->bitmap_shift] |= bitmap_bits(hash);
+	if (filter->heads)
+		filter->heads[head >> filter->heads_shift] |= head_bits(head);
+	slot_of(filter, hash)->entry++;
 }
 
 // First each slot counts its entries, then it takes a stretch of the array, then it is filled from
 // the end of its stretch: it then points at the first.
-static void entries_fill(struct chooser *chooser, struct filter *filter, const uint32_t *members,
+static void entries_fill(struct filter *filter, const struct term_set *set, const uint32_t *members,
 	size_t count, const uint16_t *windows)
 {
 	size_t slots = (SIZE_MAX >> filter->slot_shift) + 1;
 	for (size_t i = 0; i < count; i++)
 		for (unsigned n = 0; n < filter->stride; n++) {
-			const struct pattern *pattern = &chooser->set->patterns[members[i]];
-			uint64_t hash = pattern_hash(chooser, pattern, windows[i] + n);
-			filter->bitmap[hash >> filter->bitmap_shift] |= bitmap_bits(hash);
-			slot_of(filter, hash)->entry++;
+			const struct pattern *pattern = &set->patterns[members[i]];
+			gram_note(filter, pattern_gram(filter, set, pattern, windows[i] + n));
 		}
 	uint32_t end = 0;
 	for (size_t i = 0; i < slots; i++)
@@ -226,19 +263,27 @@ static void entries_fill(struct chooser *chooser, struct filter *filter, const u
 		}
 	for (size_t i = count; i-- > 0;)
 		for (unsigned n = 0; n < filter->stride; n++) {
-			const struct pattern *pattern = &chooser->set->patterns[members[i]];
-			struct slot *slot =
-				slot_of(filter, pattern_hash(chooser, pattern, windows[i] + n));
+			const struct pattern *pattern = &set->patterns[members[i]];
+			uint64_t hash = pattern_hash(filter, set, pattern, windows[i] + n);
+			struct slot *slot = slot_of(filter, hash);
 			struct entry *entry = &filter->entries[--slot->entry - 1];
 			entry->pattern = members[i];
 			entry->offset = (uint16_t)(windows[i] + n);
-			entry->first = n == 0;
-			entry_beside(chooser->set, filter, entry);
+			entry_beside(set, filter, entry);
 		}
 }
 
-static ei_error *grams_choose(struct term_set *set, const uint32_t *members, size_t count,
-	const struct filter *filter, uint16_t *windows)
+static ei_error *tables_make(struct filter *filter, const struct term_set *set,
+	const uint32_t *members, size_t count, const uint16_t *windows)
+{
+	EI_TRY(tables_allocate(filter, count * filter->stride));
+	class_make(filter, set, members, count, windows);
+	entries_fill(filter, set, members, count, windows);
+	return NULL;
+}
+
+static ei_error *grams_choose(const struct term_set *set, const uint32_t *members, size_t count,
+	struct filter *filter, uint16_t *windows)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < count; i++)
@@ -250,10 +295,16 @@ static ei_error *grams_choose(struct term_set *set, const uint32_t *members, siz
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
 	for (size_t i = 0; i < count; i++)
 		chooser_count(&chooser, &set->patterns[members[i]]);
-	for (size_t i = 0; i < count; i++)
-		windows[i] = (uint16_t)window_choose(&chooser, &set->patterns[members[i]]);
+	ei_error *error = NULL;
+	if (filter->sieve == SIEVE_BUCKETS)
+		buckets_fill(&chooser, members, count, filter, windows);
+	else if (filter->sieve == SIEVE_PAIRS)
+		error = pairs_fill(&chooser, members, count, filter, windows);
+	else
+		for (size_t i = 0; i < count; i++)
+			windows[i] = (uint16_t)window_choose(&chooser, &set->patterns[members[i]]);
 	free(chooser.seen);
-	return NULL;
+	return error;
 }
 
 // The longest stretch of a pattern that grams should be from: text, or for those that are not text
@@ -276,17 +327,13 @@ ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t cou
 	unsigned shortest = UINT16_MAX;
 	for (size_t i = 0; i < count; i++)
 		shortest = MIN(shortest, pattern_room(set, &set->patterns[members[i]], plain));
-	shape_choose(filter, count, shortest, plain);
-	EI_TRY(tables_make(filter, count * filter->stride));
+	shape_choose(filter, set, count, shortest, plain);
 	uint16_t *windows = malloc(count * sizeof *windows);
 	if (!windows)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
 	ei_error *error = grams_choose(set, members, count, filter, windows);
-	if (!error) {
-		struct chooser chooser = { .set = set, .filter = filter };
-		class_make(filter, set, members, count, windows);
-		entries_fill(&chooser, filter, members, count, windows);
-	}
+	if (!error)
+		error = tables_make(filter, set, members, count, windows);
 	free(windows);
 	return error;
 }
@@ -294,6 +341,7 @@ ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t cou
 void filter_deinit(struct filter *filter)
 {
 	free(filter->bitmap);
+	free(filter->heads);
 	free(filter->slots);
 	free(filter->entries);
 }

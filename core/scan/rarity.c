@@ -94,3 +94,28 @@ uint64_t gram_chance(const uint8_t *gram, unsigned size)
 	return plain ? UINT64_C(1) << (CHANCE_BITS - MIN(bits, (unsigned)CHANCE_BITS))
 		     : other_chance(gram, size);
 }
+
+// A character of a class that has several is as common as the class is, shared among them.
+static double class_share(uint8_t byte)
+{
+	static const unsigned sizes[CLASSES] = {
+		[DIGIT] = 10, [SLASH] = 2, [DASH] = 2, [OTHER] = 28
+	};
+	unsigned class = class_of(byte);
+	return sizes[class] ? 1.0 / sizes[class] : 1;
+}
+
+double byte_chance(uint8_t byte)
+{
+	if (byte < ' ' || byte > '~')
+		return 0x1p-6;
+	return class_share(byte) / (1 << halvings(singles[class_of(byte)]));
+}
+
+double pair_chance(uint8_t first, uint8_t second)
+{
+	if (first < ' ' || first > '~' || second < ' ' || second > '~')
+		return 0x1p-10;
+	unsigned after = halvings(pairs[class_of(first)][class_of(second)]);
+	return byte_chance(first) * class_share(second) / (1 << after);
+}

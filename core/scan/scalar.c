@@ -17,8 +17,6 @@ static bool gram_at(const struct search *search, size_t at, size_t step, uint64_
 	return true;
 }
 
-// A pattern has an entry for each of its grams, so that any position of a stride meets one. Here
-// every position is looked at, and the first is enough.
 static void look_at(struct search *search, size_t at, enum stream stream)
 {
 	const struct filter *filter = search->filter;
@@ -27,8 +25,7 @@ static void look_at(struct search *search, size_t at, enum stream stream)
 		return;
 	const struct entry *entry = filter_entries(filter, gram_hash(gram, filter->gram_mask));
 	for (; entry; entry = entry->last ? NULL : entry + 1)
-		if (entry->first)
-			search_verify(search, entry, at, stream);
+		search_verify(search, entry, at, stream);
 }
 
 void scan_scalar(struct search *search)

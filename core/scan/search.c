@@ -135,28 +135,30 @@ static void candidates_verify(struct search *search, const uint8_t *window, size
 
 // ---- pieces ---------------------------------------------------------------------------------
 
-static bool is_zero(const uint8_t *bytes, size_t size)
+// True when each block is like the first, as in a page of zeroes or of one value.
+static bool is_repeat(const uint8_t *bytes, size_t size)
 {
-	for (size_t at = 0; at < size; at += BLOCK) {
+	for (size_t at = 0; at + BLOCK < size; at += BLOCK) {
 		uint64_t any = 0;
-		for (size_t i = 0; i < BLOCK; i += 8)
-			any |= load_u64(bytes + at + i);
+		for (size_t i = at; i < at + BLOCK; i += 8)
+			any |= load_u64(bytes + i) ^ load_u64(bytes + i + BLOCK);
 		if (any)
 			return false;
 	}
 	return true;
 }
 
-// Filters take turns on a piece while it is in the cache.
 static void scan_piece(struct search *search, block_kernel *blocks, const uint8_t *window,
 	size_t origin, size_t size)
 {
-	bool zero = is_zero(window, size);
+	// Where nothing begins in the first block of a repeated one, nothing does in the others.
+	bool repeat = size > BLOCK && is_repeat(window, size + BLOCK_AHEAD);
+	// Filters take turns on a piece while it is in the cache.
 	for (size_t i = 0; i < search->set->filter_count; i++) {
 		search->filter = &search->set->filters[i];
-		if (zero && !search->filter->in_class[0])
-			continue;
-		blocks(search, window, origin, size);
+		blocks(search, window, repeat ? BLOCK : size);
+		if (repeat && search->raw_count + search->wide_count)
+			blocks(search, window, size);
 		candidates_verify(
 			search, window, origin, search->raw, search->raw_count, STREAM_RAW);
 		candidates_verify(
@@ -188,9 +190,8 @@ void terms_scan(const struct term_set *set, const uint8_t *bytes, size_t size, s
 	search.own = own;
 	search.found = found;
 	search.context = context;
-	const struct kernel *kernel = kernel_choose();
-	if (kernel->blocks) {
-		scan_blocks(&search, kernel->blocks);
+	if (set->kernel->blocks) {
+		scan_blocks(&search, set->kernel->blocks);
 		return;
 	}
 	for (size_t i = 0; i < set->filter_count; i++) {

@@ -6,11 +6,12 @@ enum {
 	POOL_MAX = 512 << 20, // bytes of all patterns
 	SPELLINGS = 2,        // patterns a term can become
 	PLAIN_LEAST = 6,      // characters of text, in patterns that are not all text
+	LONG_LEAST = 7,       // characters for four grams in a row
 };
 
-// Of the filters: patterns that have text enough for grams of it, and the others, whose bytes are
-// common in code.
-enum group { GROUP_PLAIN, GROUP_OTHER, GROUPS };
+// Of the filters: patterns that have text enough for grams of it, long or short, and the others,
+// whose bytes are common in code.
+enum group { GROUP_LONG, GROUP_SHORT, GROUP_OTHER, GROUPS };
 
 struct compile {
 	struct term_set *set;
@@ -175,24 +176,44 @@ unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern
 
 static enum group group_of(const struct term_set *set, const struct pattern *pattern)
 {
-	unsigned least = MIN(pattern->length, (unsigned)PLAIN_LEAST);
-	return pattern_plain(set, pattern) < least ? GROUP_OTHER : GROUP_PLAIN;
+	unsigned plain = pattern_plain(set, pattern);
+	if (plain < MIN(pattern->length, (unsigned)PLAIN_LEAST))
+		return GROUP_OTHER;
+	return plain < LONG_LEAST ? GROUP_SHORT : GROUP_LONG;
+}
+
+// Sorts the patterns that are looked for by their groups.
+static void groups_sort(const struct term_set *set, uint32_t *members, size_t counts[GROUPS])
+{
+	size_t at = 0;
+	for (enum group group = GROUP_LONG; group < GROUPS; group++) {
+		size_t from = at;
+		for (uint32_t i = 0; i < set->pattern_count; i++)
+			if (set->patterns[i].streams && group_of(set, &set->patterns[i]) == group)
+				members[at++] = i;
+		counts[group] = at - from;
+	}
+	// Short ones would spoil the stride of the others.
+	if (!set->kernel->strides) {
+		counts[GROUP_LONG] += counts[GROUP_SHORT];
+		counts[GROUP_SHORT] = 0;
+	}
 }
 
 static ei_error *groups_build(struct term_set *set)
 {
-	size_t counts[GROUPS] = { 0 };
+	size_t counts[GROUPS];
 	uint32_t *members = malloc(MAX(set->pattern_count, (size_t)1) * sizeof *members);
 	if (!members)
 		return ei_fail(EI_E_NOMEM, "out of memory");
+	groups_sort(set, members, counts);
 	ei_error *error = NULL;
-	for (enum group group = GROUP_PLAIN; group < GROUPS && !error; group++) {
-		for (uint32_t i = 0; i < set->pattern_count; i++)
-			if (set->patterns[i].streams && group_of(set, &set->patterns[i]) == group)
-				members[counts[group]++] = i;
+	size_t at = 0;
+	for (enum group group = GROUP_LONG; group < GROUPS && !error; group++) {
 		if (counts[group])
-			error = filter_build(set, members, counts[group], group == GROUP_PLAIN,
+			error = filter_build(set, members + at, counts[group], group != GROUP_OTHER,
 				&set->filters[set->filter_count++]);
+		at += counts[group];
 	}
 	free(members);
 	return error;
@@ -247,11 +268,13 @@ static ei_error *patterns_make(struct term_set *set, const struct term *terms, s
 ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
 {
 	size_t total;
+	EI_TRY(kernel_check());
 	EI_TRY(lengths_check(terms, count, &total));
 	EI_OWNED(term_set) set = calloc(1, sizeof *set);
 	if (!set)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	set->longest = 1;
+	set->kernel = kernel_choose();
 	set->pool = malloc(MAX(total, (size_t)1));
 	set->patterns = malloc((SPELLINGS * count + 1) * sizeof *set->patterns);
 	if (!set->pool || !set->patterns)
