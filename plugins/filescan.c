@@ -5,7 +5,7 @@
 #include <eidetic/win.h>
 
 enum { OFFSET, NAME, PHYSICAL, ACCESS, SECTIONS, COLUMNS };
-enum { FILE_BLOCK_LEAST = 150 };
+enum { FILE_BLOCK_LEAST = 150, FILE_BLOCK_LEAST_32 = 128 };
 
 // clang-format off
 #define FILE_FIELDS(F, ALT)                                                                        \
@@ -53,13 +53,14 @@ static ei_val access_text(ei_run *r, const file *f)
 
 static ei_error *run(ei_run *r)
 {
-	ei_iter it = ei_pool_hits(r, &(ei_pool_wish){
-					     .tag = "File",
-					     .least = FILE_BLOCK_LEAST,
-					     .has_header = true,
-					     .object_type = "File",
-					     .type = &file_spec,
-				     });
+	ei_iter it = ei_pool_hits(r,
+		&(ei_pool_wish){
+			.tag = "File",
+			.least = ei_pointer_size(r) == 8 ? FILE_BLOCK_LEAST : FILE_BLOCK_LEAST_32,
+			.has_header = true,
+			.object_type = "File",
+			.type = &file_spec,
+		});
 	for (file f = ei_handle(r, file); ei_next(&it, &f);) {
 		ei_val name = ei_get(f, FileName);
 		if (!ei_has(name) || !name.length)

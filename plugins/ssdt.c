@@ -31,7 +31,7 @@ static uint64_t entry_address(uint64_t table, uint32_t entry, enum decoding deco
 	case AS_SHIFTED:
 		return table + (uint64_t)(distance >> 4);
 	default:
-		return (uint64_t)distance;
+		return entry;
 	}
 }
 
@@ -62,13 +62,15 @@ static uint64_t kernel_base(ei_run *r)
 
 static void service_emit(ei_run *r, size_t index, uint64_t address, uint64_t kernel)
 {
-	ei_val symbol = ei_symbol_at(r, address, 0);
+	ei_val symbol = ei_symbol_at(r, address, 0), module = ei_module_title(r, address);
 	size_t name = 0;
-	do { // Volatility has a row for each name of a routine
+	if (ei_compat_vol3(r) && !ei_has(module))
+		return; // Volatility leaves out the very routines that matter
+	do {            // it has a row for each name of a routine
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [INDEX] = ei_uint(index),
 				   [ADDRESS] = ei_addr(address),
-				   [MODULE] = ei_module_title(r, address),
+				   [MODULE] = module,
 				   [SYMBOL] = symbol,
 				   [HOOKED] = ei_bool(!in_kernel(r, kernel, address)),
 			   });

@@ -244,6 +244,7 @@ struct manner {
 	bool mask_exact;  // the header's mask accounts for all bytes in front of it
 	bool mask_loose;  // for no more than there are
 	bool type_wanted; // the header names the type; else it need not be readable
+	bool no_mask;     // for builds whose headers have no mask: only the type tells
 };
 
 // Best first: bytes of the optional headers may look like a header that stands in front of them,
@@ -252,6 +253,7 @@ static const struct manner manners[] = {
 	{ .at_end = true, .mask_exact = true, .type_wanted = true },
 	{ .mask_exact = true, .type_wanted = true },
 	{ .at_end = true, .type_wanted = true },
+	{ .no_mask = true, .type_wanted = true },
 	{ .mask_loose = true, .type_wanted = true },
 	{ .at_end = true, .mask_exact = true },
 	{ .mask_exact = true },
@@ -303,10 +305,16 @@ static bool object_at_front(ei_run *run, const struct pool_state *state, const s
 	// A test of the object itself is wanted where so little else is asked.
 	if (manner->mask_loose && !manner->type_wanted && !state->query.plausible)
 		return false;
-	for (uint32_t at = state->header_size; at < end; at += state->unit) {
+	uint32_t places = (end - state->header_size + state->unit - 1) / state->unit;
+	for (uint32_t i = 0; i < places; i++) {
+		// Zeroes are a mask, so what stands in front of a header often looks like one: of
+		// masks that account for all bytes, the one for the most bytes is right.
+		uint32_t place = manner->mask_exact ? places - 1 - i : i;
+		uint32_t at = state->header_size + place * state->unit;
 		*offset = at + (uint32_t)state->object.at->Body.offset;
-		if (header_fits(run, state, block, at, manner->mask_loose) &&
-			object_try(run, state, block, *offset, manner->type_wanted))
+		bool fits =
+			manner->no_mask || header_fits(run, state, block, at, manner->mask_loose);
+		if (fits && object_try(run, state, block, *offset, manner->type_wanted))
 			return true;
 	}
 	return false;
@@ -324,7 +332,7 @@ static bool object_find(
 		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(manners); i++) {
 		const struct manner *manner = &manners[i];
-		if (!has_mask && (manner->mask_exact || manner->mask_loose))
+		if (has_mask ? manner->no_mask : manner->mask_exact || manner->mask_loose)
 			continue;
 		if (manner->at_end ? object_at_end(run, state, block, manner, offset)
 				   : object_at_front(run, state, block, manner, offset))
