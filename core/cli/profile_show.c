@@ -138,26 +138,44 @@ static void pointer_text(const char *target, char out[TYPE_TEXT_MAX])
 		snprintf(out, TYPE_TEXT_MAX, "%s *", target);
 }
 
-static void array_text(const struct member *member, char out[TYPE_TEXT_MAX])
+// Of the inner arrays of an array, taken as one; 0 when the elements are not known.
+static uint32_t inner_count(const struct profile *profile, const struct member *member)
+{
+	uint32_t size = member->width;
+	if (member->element_kind != MEMBER_ARRAY)
+		return 0;
+	if (member->bit == MEMBER_STRUCT)
+		size = profile_type_size(profile, member->target);
+	return size && member->element_size % size == 0 ? member->element_size / size : 0;
+}
+
+static void array_text(
+	const struct profile *profile, const struct member *member, char out[TYPE_TEXT_MAX])
 {
 	char element[TYPE_TEXT_MAX];
-	if (member->element_kind == MEMBER_POINTER)
+	uint32_t inner = inner_count(profile, member);
+	bool is_pointer =
+		inner ? member->bit == MEMBER_POINTER : member->element_kind == MEMBER_POINTER;
+	if (is_pointer)
 		pointer_text(member->target, element);
 	else
 		snprintf(element, sizeof element, "%s", member->target);
-	if (member->element_kind == MEMBER_ARRAY) // how long the inner one is, only its bytes say
+	if (inner)
+		snprintf(out, TYPE_TEXT_MAX, "%.400s[%u][%u]", element, member->count, inner);
+	else if (member->element_kind == MEMBER_ARRAY)
 		snprintf(out, TYPE_TEXT_MAX, "%.400s[%u][%u bytes]", element, member->count,
 			member->element_size);
 	else
 		snprintf(out, TYPE_TEXT_MAX, "%.400s[%u]", element, member->count);
 }
 
-static void type_text(const struct member *member, char out[TYPE_TEXT_MAX])
+static void type_text(
+	const struct profile *profile, const struct member *member, char out[TYPE_TEXT_MAX])
 {
 	if (member->kind == MEMBER_POINTER)
 		pointer_text(member->target, out);
 	else if (member->kind == MEMBER_ARRAY)
-		array_text(member, out);
+		array_text(profile, member, out);
 	else if (member->kind == MEMBER_BITS)
 		snprintf(out, TYPE_TEXT_MAX, "%.400s : %u @%u", member->target, member->width,
 			member->bit);
@@ -176,11 +194,11 @@ static ei_error *type_row(
 				    });
 }
 
-static ei_error *member_row(
-	struct listing *listing, const char *name, const struct member *member, uint32_t base)
+static ei_error *member_row(struct listing *listing, const struct profile *profile,
+	const char *name, const struct member *member, uint32_t base)
 {
 	char type[TYPE_TEXT_MAX];
-	type_text(member, type);
+	type_text(profile, member, type);
 	return type_row(listing, (uint64_t)base + member->offset, name, type, member->size);
 }
 
@@ -228,7 +246,7 @@ static ei_error *member_rows(struct listing *listing, const struct profile *prof
 	ei_error *error = NULL;
 	for (uint32_t i = 0; !error && i < count; i++) {
 		snprintf(full, sizeof full, "%s%s%s", path, *path ? "." : "", members[i].name);
-		error = member_row(listing, full, &members[i].member, outer->offset);
+		error = member_row(listing, profile, full, &members[i].member, outer->offset);
 	}
 	free(members);
 	return error;
@@ -247,7 +265,7 @@ static ei_error *show_type(struct listing *listing, const struct profile *profil
 static ei_error *show_member(struct listing *listing, const struct profile *profile,
 	const char *path, const struct member *member)
 {
-	EI_TRY(member_row(listing, path, member, 0));
+	EI_TRY(member_row(listing, profile, path, member, 0));
 	return member->kind == MEMBER_STRUCT ? member_rows(listing, profile, path, member) : NULL;
 }
 
@@ -290,7 +308,7 @@ static ei_error *nothing_inside(const struct profile *profile, const char *type,
 	const struct member *member, const char *rest)
 {
 	char text[TYPE_TEXT_MAX];
-	type_text(member, text);
+	type_text(profile, member, text);
 	if (profile_has_type(profile, member->target))
 		return ei_fail(EI_E_USAGE, "member '%s' of '%s' is '%s'; is '%s.%s' meant?", step,
 			type, text, member->target, rest);

@@ -19,6 +19,7 @@
 
 // Raised whenever a record or its meaning changes: older cache entries are then parsed again.
 enum { FLAT_VERSION = 1 };
+enum { FLAT_INNER_MAX = 16 }; // bytes of the largest number
 
 #define FLAT_MAGIC "EIPROFIL" // eight bytes, no NUL
 
@@ -51,7 +52,7 @@ struct flat_header {
 // What a member is; shared by all members that look alike.
 struct flat_ref {
 	uint8_t kind, element_kind; // enum member_kind
-	uint8_t bit, width;
+	uint8_t bit, width;         // of arrays of arrays: see struct member
 	uint32_t size;
 	uint32_t element_size;
 	uint32_t count;
@@ -179,6 +180,23 @@ struct flat_build_spec {
 EI_CHECKED ei_error *flat_builder_create(struct flat_builder **out);
 void flat_builder_drop(struct flat_builder *builder); // NULL is allowed
 EI_OWNER(flat_builder, flat_builder_drop);
+
+// Makes `out` an array of `element`; its count and size are the caller's.
+static inline void member_of_elements(struct member *out, const struct member *element)
+{
+	bool is_array = element->kind == MEMBER_ARRAY;
+	bool is_nested = is_array && element->element_kind == MEMBER_ARRAY;
+	out->kind = MEMBER_ARRAY;
+	out->element_kind = element->kind;
+	out->element_size = element->size;
+	out->target = element->target;
+	if (!is_array)
+		return;
+	out->bit = is_nested ? element->bit : element->element_kind;
+	out->width = is_nested ? element->width : element->element_size;
+	if (out->bit == MEMBER_STRUCT || out->width > FLAT_INNER_MAX)
+		out->width = 0;
+}
 
 uint32_t flat_add_layout(struct flat_builder *builder, uint32_t pointer_size);
 void flat_add_type(struct flat_builder *builder, const char *name, uint32_t size);

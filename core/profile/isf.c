@@ -154,11 +154,8 @@ static ei_error *describe_array(
 	if (size > UINT32_MAX)
 		return ei_fail(EI_E_FORMAT, "array of %u times %u bytes is too large", out->count,
 			element.size);
-	out->kind = MEMBER_ARRAY;
+	member_of_elements(out, &element);
 	out->size = (uint32_t)size;
-	out->element_kind = element.kind;
-	out->element_size = element.size;
-	out->target = element.target;
 	return NULL;
 }
 

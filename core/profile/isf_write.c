@@ -106,6 +106,11 @@ static bool base_of(const struct writer *writer, const struct flat_ref *ref, str
 		out->size = ref->element_size;
 		return true;
 	}
+	if (ref->kind == MEMBER_ARRAY && is_number(ref->bit)) {
+		out->kind = ref->bit;
+		out->size = ref->width;
+		return true;
+	}
 	if (ref->kind == MEMBER_BITS) {
 		out->doubt = 1;
 		out->kind = MEMBER_UINT;
@@ -226,15 +231,36 @@ static void put_plain(const struct writer *writer, uint32_t kind, uint32_t size,
 		put_target(writer, target);
 }
 
-// Of an array of arrays only the inner one's size is known.
+// Bytes of the innermost element of an array of arrays; 0 when that is not known.
+static uint32_t inner_size(const struct writer *writer, const struct flat_ref *ref)
+{
+	const char *name = name_at(writer, ref->target);
+	const struct flat_type *type =
+		ref->bit == MEMBER_STRUCT
+			? flat_find_type(&writer->flat, writer->layout, name, strlen(name))
+			: NULL;
+	return type ? type->size : ref->width;
+}
+
+// Of more than two dimensions all but the first come out as one.
+static void put_inner(const struct writer *writer, const struct flat_ref *ref)
+{
+	uint32_t size = inner_size(writer, ref);
+	bool is_known = size && ref->element_size % size == 0;
+	fprintf(writer->out, "{\"kind\": \"array\", \"count\": %u, \"subtype\": ",
+		is_known ? ref->element_size / size : ref->element_size);
+	if (is_known)
+		put_plain(writer, ref->bit, size, ref->target);
+	else
+		put_named(writer, "base", "unsigned char");
+	fputc('}', writer->out);
+}
+
 static void put_array(const struct writer *writer, const struct flat_ref *ref)
 {
 	fprintf(writer->out, "{\"kind\": \"array\", \"count\": %u, \"subtype\": ", ref->count);
 	if (ref->element_kind == MEMBER_ARRAY)
-		fprintf(writer->out,
-			"{\"kind\": \"array\", \"count\": %u, \"subtype\": {\"kind\": \"base\", "
-			"\"name\": \"unsigned char\"}}",
-			ref->element_size);
+		put_inner(writer, ref);
 	else
 		put_plain(writer, ref->element_kind, ref->element_size, ref->target);
 	fputc('}', writer->out);

@@ -240,12 +240,9 @@ static ei_error *describe_array(
 	struct member element = { 0 };
 	const struct record *record = &type->record;
 	EI_TRY(describe(types, index_at(record, record->leaf->type), depth + 1, &element));
-	out->kind = MEMBER_ARRAY;
+	member_of_elements(out, &element);
 	out->size = type->size;
-	out->element_kind = element.kind;
-	out->element_size = element.size;
 	out->count = element.size ? type->size / element.size : 0;
-	out->target = element.target;
 	return NULL;
 }
 

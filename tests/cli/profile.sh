@@ -44,6 +44,7 @@ claim whole_stands_before_its_bits "$([ "$(grep -n "${tab}Flags${tab}" "$work/ou
 says member_keeps_its_offset_from_the_outermost 0 "0x440${tab}UniqueProcessId${tab}void *${tab}8" profile show win10-19041.1237-x64 _EPROCESS.UniqueProcessId
 run profile show win10-19041.1237-x64 _EPROCESS.ActiveProcessLinks
 claim path_opens_a_member "$([ "$(tail -n +2 "$work/out" | cut -f 1,2 | tr '\t\n' '  ')" = '0x448 ActiveProcessLinks 0x448 ActiveProcessLinks.Flink 0x450 ActiveProcessLinks.Blink ' ] || cat "$work/out")"
+says array_of_arrays_is_shown 0 "0x24${tab}Grid${tab}unsigned char[3][16]${tab}48" profile show "$good/modern64.pdb" _OUTER
 says symbol_is_shown 0 "PsActiveProcessHead${tab}0xc1e0a0" profile show win10-19041.2965-x64 PsActiveProcessHead
 refused type_gets_a_suggestion 2 "is '_EPROCESS' meant?" profile show win10-19041-x64 EPROCESS
 refused symbol_gets_a_suggestion 2 "is 'PsActiveProcessHead' meant?" profile show win10-19041-x64 PsActiveProcessHed
@@ -121,7 +122,7 @@ run profile show "$good/modern64.pdb" _OUTER
 mv "$work/out" "$work/want"
 for file in "$built" "$built.xz" "$built.gz"; do
 	run profile show "$file" _OUTER
-	claim "built_${file##*.}_says_the_same" "$(diff "$work/want" "$work/out" | grep -v Grid | head -3 | grep '^[<>]')"
+	claim "built_${file##*.}_says_the_same" "$(diff "$work/want" "$work/out" | head -3 | grep '^[<>]')"
 done
 refused existing_file_is_not_overwritten 1 'is not overwritten' profile build "$good/modern64.pdb" -o "$built"
 ln -s "$work/nowhere" "$work/link.json"

@@ -275,6 +275,8 @@ static void expect_types(const struct profile *profile, uint32_t w)
 	assert_int_equal(high.width, 29);
 	assert_int_equal(grid.count, 3);
 	assert_int_equal(grid.element_size, 16);
+	assert_int_equal(grid.bit, MEMBER_UINT); // what is in the inner arrays
+	assert_int_equal(grid.width, 1);
 	int64_t value = 0;
 	assert_true(profile_constant(profile, "_STATE", "Least", &value));
 	assert_int_equal(value, -2);
@@ -397,8 +399,7 @@ static void expect_same_members(
 		assert_int_equal(other.width, member.width);
 		assert_int_equal(other.count, member.count);
 		assert_int_equal(other.element_size, member.element_size);
-		if (member.element_kind != MEMBER_ARRAY)
-			assert_string_equal(other.target, member.target);
+		assert_string_equal(other.target, member.target);
 	}
 }
 

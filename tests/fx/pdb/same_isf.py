@@ -45,7 +45,10 @@ def describe(isf, kind):
     if what == "bitfield":
         return ("bits", kind["bit_position"], kind["bit_length"], size(isf, kind))
     if what == "array" and kind["subtype"]["kind"] == "array":
-        return ("array of arrays", size(isf, kind))
+        inner = kind["subtype"]
+        while inner["subtype"]["kind"] == "array":
+            inner = inner["subtype"]
+        return ("array of arrays", kind["count"], size(isf, kind), describe(isf, inner["subtype"]))
     if what == "array":
         return ("array", kind["count"], describe(isf, kind["subtype"]))
     if what == "pointer" or what == "function":
