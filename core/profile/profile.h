@@ -46,7 +46,8 @@ struct member {
 	enum member_kind element_kind; // of arrays
 	uint32_t element_size;         // of arrays
 	uint32_t count;                // of arrays
-	uint32_t bit, width;           // of bit fields
+	uint32_t bit, width; // of bit fields; of arrays of arrays kind and size (0: that of .target)
+			     // of what is in the innermost
 	const char *target; // of numbers: the base type's or enumeration's name; of pointers to
 			    // pointers: "pointer"
 };
@@ -66,7 +67,7 @@ EI_CHECKED ei_error *profile_parse(
 	const void *file, size_t size_bytes, const char *name, struct profile **out);
 
 // Writes a profile as an ISF file (JSON, format 6.2.0) that Volatility 3 reads: all its types and
-// symbols. Arrays of arrays come out as arrays of bytes, whatever they hold. EI_E_IO.
+// symbols. Of arrays with more than two dimensions all but the first come out as one. EI_E_IO.
 EI_CHECKED ei_error *profile_write_isf(const struct profile *profile, FILE *out);
 
 // The same into a new file whose name ends in .json, .json.xz or .json.gz. There is a whole file
