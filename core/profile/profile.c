@@ -19,6 +19,8 @@ struct profile {
 	size_t symbol_count;
 	const struct flat_layout *lent; // has the types of these names; NULL: none
 	const char *const *lent_types;
+	struct type_shift shifts[TYPE_SHIFTS_MAX];
+	size_t shift_count;
 };
 
 // ---- making ---------------------------------------------------------------------------------
@@ -133,6 +135,7 @@ ei_error *profile_with_symbols(
 	uint32_t build = (uint32_t)(types->build - types->flat.builds);
 	EI_TRY(profile_create(&types->flat, build, NULL, types->origin, &profile));
 	profile->types = profile_ref(types);
+	profile_shift(profile, types->shifts, types->shift_count);
 	profile->symbols = calloc(count + 1, sizeof *profile->symbols);
 	if (!profile->symbols)
 		return ei_fail(EI_E_NOMEM, "out of memory");
@@ -155,6 +158,13 @@ bool profile_lend(struct profile *profile, const struct profile *lender, const c
 	profile->lent = lender->layout;
 	profile->lent_types = types;
 	return true;
+}
+
+void profile_shift(struct profile *profile, const struct type_shift *shifts, size_t count)
+{
+	profile->shift_count = MIN(count, (size_t)TYPE_SHIFTS_MAX);
+	for (size_t i = 0; i < profile->shift_count; i++)
+		profile->shifts[i] = shifts[i];
 }
 
 // ---- asking ---------------------------------------------------------------------------------
@@ -213,11 +223,22 @@ uint32_t profile_type_size(const struct profile *profile, const char *type)
 	return found ? found->size : 0;
 }
 
-static struct member member_view(const struct profile *profile, const struct flat_member *member)
+static uint32_t shifted(const struct profile *profile, const char *type, uint32_t offset)
+{
+	for (size_t i = 0; i < profile->shift_count; i++) {
+		const struct type_shift *shift = &profile->shifts[i];
+		if (offset >= shift->from && offset < shift->to && !strcmp(shift->type, type))
+			return offset + (uint32_t)shift->delta;
+	}
+	return offset;
+}
+
+static struct member member_view(
+	const struct profile *profile, const char *type, const struct flat_member *member)
 {
 	const struct flat_ref *ref = &profile->flat.refs[member->ref];
 	return (struct member){
-		.offset = member->offset,
+		.offset = shifted(profile, type, member->offset),
 		.size = ref->size,
 		.kind = ref->kind,
 		.element_kind = ref->element_kind,
@@ -243,7 +264,7 @@ bool profile_member(
 			owner ? flat_find_member(&profile->flat, owner, step, length) : NULL;
 		if (!found)
 			return false;
-		member = member_view(profile, found);
+		member = member_view(profile, member.target, found);
 		offset += member.offset;
 		step += length;
 		if (!*step)
@@ -264,7 +285,7 @@ bool profile_member_at(const struct profile *profile, const char *type, uint32_t
 		return false;
 	const struct flat_member *member = &profile->flat.members[found->first + index];
 	*name = string_of(profile, member->name);
-	*out = member_view(profile, member);
+	*out = member_view(profile, type, member);
 	return true;
 }
 

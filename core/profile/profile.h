@@ -150,6 +150,20 @@ const char *profile_type_at(const struct profile *profile, uint32_t index);
 // of profile_with_symbols() that nobody else has yet, and only between built-ins: false elsewhere.
 bool profile_lend(struct profile *profile, const struct profile *lender, const char *const *types);
 
+// Members of `type` (not those of types in it) whose offsets are from `from` up to `to` lie `delta`
+// bytes further on than the layout says.
+struct type_shift {
+	const char *type; // outlives the profile
+	uint32_t from, to;
+	int32_t delta;
+};
+enum { TYPE_SHIFTS_MAX = 32 };
+
+// From then on the profile has these shifts, at most TYPE_SHIFTS_MAX, and so has what
+// profile_with_symbols() makes of it: for kernels that moved members about. Only for a profile of
+// profile_with_symbols() that nobody else has yet.
+void profile_shift(struct profile *profile, const struct type_shift *shifts, size_t count);
+
 // True when the two describe the same types from the same place: what one layout says of an image,
 // the other says too.
 bool profile_same_types(const struct profile *a, const struct profile *b);

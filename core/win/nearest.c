@@ -3,13 +3,14 @@
 #include "win/nearest.h"
 
 #include "win/kernel_pe.h"
-#include "win/nearest_parts.h"
+#include "win/nearest_herd.h"
 #include "win/self_test.h"
 #include <stdlib.h>
 
 enum {
 	CANDIDATES_MAX = 512,
 	VERIFIED_MAX = 16, // candidates that are worth the self-tests
+	SHIFTED_MAX = 8,   // candidates whose members are looked for elsewhere
 	GLOBALS_ARENA_MAX = 1 << 20,
 };
 
@@ -89,6 +90,7 @@ static ei_error *candidates_list(
 struct trial {
 	struct profile *profile; // owned; NULL: no candidate fits yet
 	struct profile *types;   // what it was made of; among those seen
+	const char *moved;       // members that are not where its layout has them; NULL: none
 	char lender[64];         // whose types of the registry it has; "": its own
 	struct verdict verdict;
 	const char *doubt;
@@ -105,31 +107,41 @@ static bool is_better(const struct trial *best, const struct verdict *verdict)
 static const char *const registry_types[] = { "_CMHIVE", "_HHIVE", "_HBASE_BLOCK", "_DUAL",
 	"_HMAP_DIRECTORY", "_HMAP_TABLE", "_HMAP_ENTRY", NULL };
 
-// With the registry's types of `lender`, which may be `types`. `*tried` is set when the candidate
-// was worth the self-tests.
+struct offer {
+	struct profile *types;
+	struct profile *lender; // of the registry's types; may be `types`
+	const char *moved;      // as in a trial
+};
+
+// `*tried` is set when the offer was worth the self-tests.
 static ei_error *try_types(const struct nearest_wish *wish, const struct globals *globals,
-	struct profile *types, struct profile *lender, struct trial *best, bool *tried)
+	const struct offer *offer, struct trial *best, bool *tried)
 {
 	struct symbol_at symbols[GLOBALS_MAX];
 	const char *doubt = NULL;
 	struct verdict verdict;
+	bool lent = offer->lender != offer->types;
 	EI_OWNED(profile) profile = NULL;
-	size_t count = globals_fit(wish, globals, types, lender, symbols, &doubt);
+	size_t count = globals_fit(wish, globals, offer->types, offer->lender, symbols, &doubt);
 	*tried = count;
 	if (!count)
 		return NULL;
-	EI_TRY(profile_with_symbols(types, symbols, count, &profile));
-	if (lender != types && !profile_lend(profile, lender, registry_types))
+	EI_TRY(profile_with_symbols(offer->types, symbols, count, &profile));
+	if (lent && !profile_lend(profile, offer->lender, registry_types))
 		return NULL;
 	EI_TRY(profile_verify(wish, profile, &verdict));
 	if (!verdict.usable || !is_better(best, &verdict))
 		return NULL;
 	profile_unref(best->profile);
 	*best = (struct trial){
-		.profile = EI_GIVE(profile), .types = types, .verdict = verdict, .doubt = doubt
+		.profile = EI_GIVE(profile),
+		.types = offer->types,
+		.moved = offer->moved,
+		.verdict = verdict,
+		.doubt = doubt,
 	};
-	if (lender != types)
-		snprintf(best->lender, sizeof best->lender, "%s", profile_info(lender).name);
+	if (lent)
+		snprintf(best->lender, sizeof best->lender, "%s", profile_info(offer->lender).name);
 	return NULL;
 }
 
@@ -143,7 +155,7 @@ static bool seen_before(struct profile *const *seen, size_t count, const struct 
 }
 
 struct trials {
-	struct profile *seen[CANDIDATES_MAX];
+	struct profile *seen[CANDIDATES_MAX + SHIFTED_MAX];
 	size_t seen_count, tried;
 	struct trial best;
 };
@@ -156,7 +168,8 @@ static ei_error *try_candidate(const struct nearest_wish *wish, const struct glo
 	EI_TRY(profile_builtin(index, &types));
 	if (seen_before(trials->seen, trials->seen_count, types))
 		return NULL;
-	ei_error *error = try_types(wish, globals, types, types, &trials->best, &tried);
+	struct offer offer = { .types = types, .lender = types };
+	ei_error *error = try_types(wish, globals, &offer, &trials->best, &tried);
 	trials->seen[trials->seen_count++] = EI_GIVE(types);
 	trials->tried += tried;
 	return error;
@@ -178,8 +191,43 @@ static ei_error *try_lenders(const struct nearest_wish *wish, const struct globa
 		if (wish->cancelled && *wish->cancelled)
 			return ei_fail(EI_E_CANCELLED, "cancelled");
 		EI_TRY(profile_builtin(candidates[i].index, &lender));
+		struct offer offer = { best->types, lender, best->moved };
 		if (!profile_same_types(lender, best->types))
-			EI_TRY(try_types(wish, globals, best->types, lender, best, &tried));
+			EI_TRY(try_types(wish, globals, &offer, best, &tried));
+	}
+	return NULL;
+}
+
+// The layout with its members where all objects show them; nothing when that is where they are.
+static ei_error *try_shifted(const struct nearest_wish *wish, const struct globals *globals,
+	struct profile *types, struct trials *trials)
+{
+	struct shifts shifts;
+	bool tried;
+	EI_OWNED(profile) moved = NULL;
+	EI_TRY(shifts_find(wish, globals, types, &shifts));
+	if (!shifts.count)
+		return NULL;
+	EI_TRY(profile_with_symbols(types, NULL, 0, &moved));
+	profile_shift(moved, shifts.of, shifts.count);
+	struct offer offer = { moved, moved, shifts.text };
+	ei_error *error = try_types(wish, globals, &offer, &trials->best, &tried);
+	trials->seen[trials->seen_count++] = EI_GIVE(moved);
+	return error;
+}
+
+// The best layout so far, then the nearest ones, until one passes every test.
+static ei_error *try_all_shifted(
+	const struct nearest_wish *wish, const struct globals *globals, struct trials *trials)
+{
+	struct trial *best = &trials->best;
+	size_t layouts = MIN(trials->seen_count, (size_t)SHIFTED_MAX - 1);
+	if (best->profile && best->verdict.failed)
+		EI_TRY(try_shifted(wish, globals, best->types, trials));
+	for (size_t i = 0; i < layouts && (!best->profile || best->verdict.failed); i++) {
+		if (wish->cancelled && *wish->cancelled)
+			return ei_fail(EI_E_CANCELLED, "cancelled");
+		EI_TRY(try_shifted(wish, globals, trials->seen[i], trials));
 	}
 	return NULL;
 }
@@ -198,6 +246,8 @@ static ei_error *try_all(const struct nearest_wish *wish, struct trials *trials)
 			return ei_fail(EI_E_CANCELLED, "cancelled");
 		EI_TRY(try_candidate(wish, &globals, candidates[i].index, trials));
 	}
+	EI_TRY(try_lenders(wish, &globals, candidates, count, &trials->best));
+	EI_TRY(try_all_shifted(wish, &globals, trials));
 	return try_lenders(wish, &globals, candidates, count, &trials->best);
 }
 
@@ -232,28 +282,46 @@ static const char *profile_text(ei_arena *arena, const struct trial *best)
 {
 	struct profile_info info = profile_info(best->profile);
 	const char *lender = best->lender[0] ? ", hives as in " : "";
-	const char *text = ei_text(arena, "%s%s%s", info.name, lender, best->lender);
+	const char *text = ei_text(arena, "%s%s%s%s", info.name, lender, best->lender,
+		best->moved ? ", corrected" : "");
 	return text ? text : "";
+}
+
+static const char *note_add(ei_arena *arena, const char *notes, const char *note)
+{
+	const char *both = notes && note ? ei_text(arena, "%s; %s", notes, note) : notes;
+	return both ? both : note;
+}
+
+static const char *describe_failures(
+	ei_arena *arena, const struct trial *best, const char *failures)
+{
+	const struct verdict *verdict = &best->verdict;
+	if (!verdict->failed)
+		return NULL;
+	return ei_text(arena,
+		"the profile is of a near build, %s, and these of its %u self-tests fail: %s; "
+		"doubtful are therefore: %s",
+		profile_text(arena, best), verdict->passed + verdict->failed, failures,
+		failures_text(arena, verdict, "; ", test_columns));
 }
 
 static void describe(const struct nearest_wish *wish, const struct trial *best, struct nearest *out)
 {
 	ei_arena *arena = wish->session->arena;
 	const struct verdict *verdict = &best->verdict;
-	const char *doubt = best->doubt ? best->doubt : "";
-	uint32_t all = verdict->passed + verdict->failed;
 	const char *failures = failures_text(arena, verdict, ", ", test_itself);
 	snprintf(out->how, sizeof out->how, "nearest: %u family, verified %u/%u (%s)%s%s",
-		build_of(profile_info(best->profile).version).number, verdict->passed, all,
-		profile_text(arena, best), verdict->failed ? "; failed: " : "", failures);
-	out->note = best->doubt;
-	if (verdict->failed)
-		out->note = ei_text(arena,
-			"the profile is of a near build, %s, and these of its %u self-tests fail: "
-			"%s; doubtful are therefore: %s%s%s",
-			profile_text(arena, best), all, failures,
-			failures_text(arena, verdict, "; ", test_columns), *doubt ? "; " : "",
-			doubt);
+		build_of(profile_info(best->profile).version).number, verdict->passed,
+		verdict->passed + verdict->failed, profile_text(arena, best),
+		verdict->failed ? "; failed: " : "", failures);
+	out->note = describe_failures(arena, best, failures);
+	if (best->moved)
+		out->note = note_add(arena, out->note,
+			ei_text(arena,
+				"where all objects show it, members lie elsewhere than in %s: %s",
+				profile_info(best->profile).name, best->moved));
+	out->note = note_add(arena, out->note, best->doubt);
 }
 
 ei_error *profile_nearest(const struct nearest_wish *wish, struct nearest *out)

@@ -6,6 +6,8 @@
 #include <eidetic/registry.h>
 #include <strings.h>
 
+enum { STORAGES = 2 }; // of a hive
+
 // What some hive has in any Windows, and not each of them.
 struct hive_totals {
 	bool unreadable_text; // of some hive: what is seen of names is not all there is
@@ -52,17 +54,19 @@ static void test_root_key(struct verification *v, const cmhive *h, struct hive_t
 		totals->roots_missing++;
 }
 
+// Stable and volatile storage stand side by side; either may be empty.
 static void test_storage(struct verification *v, const cmhive *h)
 {
 	ei_val storage = ei_get(*h, storage);
-	if (!ei_has(storage))
-		return;
-	dual stable = ei_at(v->run, dual, storage.u);
-	ei_val length = ei_get(stable, Length), map = ei_get(stable, Map);
-	if (ei_has(length) && ei_has(map))
-		test_count(v, HIVE_STORAGE,
-			!(length.u & PAGE_MASK) && length.u < INT32_MAX &&
-				is_kernel_address(v, map.u));
+	for (uint32_t i = 0; ei_has(storage) && i < STORAGES; i++) {
+		dual table = ei_handle(v->run, dual);
+		table = ei_at(v->run, dual, storage.u + (uint64_t)i * table.at->layout.type_size);
+		ei_val length = ei_get(table, Length), map = ei_get(table, Map);
+		if (ei_has(length) && ei_has(map))
+			test_count(v, HIVE_STORAGE,
+				!(length.u & PAGE_MASK) && length.u < INT32_MAX &&
+					(is_kernel_address(v, map.u) || !length.u));
+	}
 }
 
 static void test_hive(struct verification *v, const cmhive *h, struct hive_totals *totals)

@@ -83,7 +83,7 @@ static void test_root(struct verification *v, const eprocess *p)
 }
 
 // Threads on the list: as many as are counted, or more, for those that exited stay while they are
-// referred to.
+// referred to. Who has none that is counted has ended.
 static void test_threads(struct verification *v, const eprocess *p)
 {
 	ei_val head = ei_get(*p, ThreadList), threads = ei_get(*p, ActiveThreads);
@@ -100,8 +100,11 @@ static void test_threads(struct verification *v, const eprocess *p)
 	uint64_t wanted = MIN(threads.u, (uint64_t)THREAD_STEPS_MAX);
 	for (; steps < wanted && ei_has(node) && node.u != head.u; steps++)
 		node = ei_read_ptr(v->run, NULL, node.u);
+	bool none_left = !threads.u && steps == 0 && ei_has(node) && node.u != head.u;
 	if (ei_has(node))
-		test_count(v, THREAD_COUNT, threads.u < THREADS_MAX && steps == wanted);
+		test_count(v, THREAD_COUNT,
+			threads.u < THREADS_MAX && steps == wanted &&
+				(!none_left || ei_u64_or(ei_get(*p, ExitTime), 0)));
 }
 
 static void test_below(struct verification *v, enum test test, ei_val number, uint64_t limit)
@@ -110,18 +113,37 @@ static void test_below(struct verification *v, enum test test, ei_val number, ui
 		test_count(v, test, number.u < limit);
 }
 
-// Trees of addresses are of several kinds; each begins with a pointer.
+// The root of a tree of addresses is a node with a pool tag. In trees that are tables the root is
+// the right child of a node of the table.
+static void test_tree(struct verification *v, const eprocess *p)
+{
+	ei_val tree = ei_get(*p, VadRoot);
+	uint32_t pointer_size = ei_pointer_size(v->run);
+	struct member table;
+	uint8_t tag[3];
+	if (!ei_has(tree))
+		return;
+	bool is_table = profile_member(
+		v->run->session->profile, "_EPROCESS", "VadRoot.BalancedRoot", &table);
+	ei_val node = ei_read_ptr(v->run, NULL, tree.u + (is_table ? 2 * pointer_size : 0));
+	test_kernel_pointer(v, VADS, node);
+	if (!ei_u64_or(node, 0))
+		return;
+	uint64_t tag_at = node.u - (pointer_size == 8 ? 12 : 4);
+	if (ei_read(v->run, NULL, tag_at, tag, sizeof tag) == sizeof tag)
+		test_count(v, VAD_TAGS, !memcmp(tag, "Vad", sizeof tag));
+}
+
 static void test_pointers(struct verification *v, const eprocess *p)
 {
-	ei_val tree = ei_get(*p, VadRoot), peb_at = ei_get(*p, Peb);
+	ei_val peb_at = ei_get(*p, Peb);
 	ei_val section = ei_get(*p, SectionBaseAddress), path = ei_process_path(v->run, p);
 	ei_val wow64 = ei_get(*p, wow64);
 	test_kernel_pointer(v, HANDLES, ei_get(*p, ObjectTable));
 	test_kernel_pointer(v, SESSIONS, ei_get(*p, Session));
 	test_below(v, HANDLE_COUNTS, ei_process_handle_count(v->run, p), HANDLES_MAX);
 	test_below(v, SESSION_IDS, ei_process_session(v->run, p), SESSIONS_MAX);
-	if (ei_has(tree))
-		test_kernel_pointer(v, VADS, ei_read_ptr(v->run, NULL, tree.u));
+	test_tree(v, p);
 	if (ei_has(peb_at))
 		test_count(v, PEBS, is_user_or_none(v, peb_at.u, PAGE_MASK));
 	if (ei_has(section))

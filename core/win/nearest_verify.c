@@ -37,6 +37,7 @@ static const char *const test_names[TESTS] = {
 	[SESSION_IDS]   = "session ids",
 	[WOW64]         = "32-bit halves",
 	[VADS]          = "address trees",
+	[VAD_TAGS]      = "address tree nodes",
 	[PEBS]          = "process environment blocks",
 	[SECTIONS]      = "image bases",
 	[PEB_BASE]      = "image bases by the process",

@@ -38,6 +38,8 @@ static const struct {
 	  "wow64" },
 	{ "address trees", "trees of address ranges are in kernel memory",
 	  "search: region; memory maps of processes" },
+	{ "address tree nodes", "the root of each tree of address ranges has its pool tag",
+	  "vadinfo, vadwalk; search: region" },
 	{ "process environment blocks", "environment blocks are in user memory, at a page's start",
 	  "dlllist, cmdline, envars; path and cmd of pstree" },
 	{ "image bases", "images of processes are in user memory, at multiples of 64 KiB",

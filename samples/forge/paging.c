@@ -168,6 +168,30 @@ static void paging_spread(struct forge *f)
 	}
 }
 
+struct region_base {
+	uint64_t base;
+	uint64_t shuffle; // random multiple of this many bytes, below 256
+};
+
+static const struct region_base bases_win10[REGIONS] = {
+	{ 0xffff8a0000000000, 1ULL << 32 },
+	{ 0xffffb10000000000, 1ULL << 32 },
+	{ 0xfffff80c00000000, 1ULL << 24 },
+	{ 0xffff9e0000000000, 1ULL << 32 },
+};
+
+// The tables map themselves where no region is: a shuffled region may reach into the slot behind
+// its own.
+static uint32_t self_slot(uint32_t slot)
+{
+	for (int i = 0; i < REGIONS; i++) {
+		uint32_t taken = bases_win10[i].base >> 39 & 0x1ff;
+		if (slot == taken || slot == taken + 1)
+			return taken + 2;
+	}
+	return slot;
+}
+
 void paging_create_kernel(struct forge *f)
 {
 	uint64_t dtb = scenario_number(
@@ -181,7 +205,7 @@ void paging_create_kernel(struct forge *f)
 		}
 	}
 	f->kernel.dtb = dtb;
-	f->self_index = f->win10 ? 0x100 + (uint32_t)forge_below(f, 0xe0) : 0x1ed;
+	f->self_index = f->win10 ? self_slot(0x100 + (uint32_t)forge_below(f, 0xe0)) : 0x1ed;
 	if (f->mode == PAGING_PAE)
 		paging_init_pae(f, dtb,
 			(uint64_t[]){ dtb + 0x1000, dtb + 0x2000, dtb + 0x3000, dtb + 0x4000 });
@@ -239,17 +263,6 @@ void paging_seal(struct forge *f)
 }
 
 // ---- kernel regions -----------------------------------------------------------------------------
-struct region_base {
-	uint64_t base;
-	uint64_t shuffle; // random multiple of this many bytes, below 256
-};
-
-static const struct region_base bases_win10[REGIONS] = {
-	{ 0xffff8a0000000000, 1ULL << 32 },
-	{ 0xffffb10000000000, 1ULL << 32 },
-	{ 0xfffff80c00000000, 1ULL << 24 },
-	{ 0xffff9e0000000000, 1ULL << 32 },
-};
 static const struct region_base bases_x64[REGIONS] = {
 	{ 0xfffffa8001800000, 1ULL << 20 },
 	{ 0xfffff8a000000000, 1ULL << 16 },
