@@ -234,7 +234,9 @@ static uint64_t rotate_right(uint64_t value, uint64_t by)
 void code_encode_debugger_data(struct forge *f, uint64_t block, uint32_t bytes)
 {
 	uint64_t flag = kernel_symbol(f, "KdpDataBlockEncoded");
+	uint64_t random = f->random; // the rest of the image does not depend on the keys
 	uint64_t never = random_key(f, "KiWaitNever"), always = random_key(f, "KiWaitAlways");
+	f->random = random;
 	for (uint32_t at = 0; at < bytes; at += 8) {
 		uint64_t value;
 		read_bytes(f, &f->kernel, block + at, &value, sizeof value);

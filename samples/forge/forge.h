@@ -164,6 +164,7 @@ struct forge {
 	uint64_t random;
 	FILE *truth;
 	bool unlisted;   // rows are about a process that no list has
+	bool crashed;    // into a crash dump
 	ei_error *error; // sticky
 
 	// What Windows it is.

@@ -161,7 +161,9 @@ static void write_debugger_data(struct forge *f)
 			kernel_symbol(f, debugger_fields[i].symbol), 8);
 	put_at(f, block + 312, PAGE_SIZE, 8);
 	write_debugger_sizes(f, block);
-	const char *kdbg = scenario_text(json_object_get(f->scenario, "kernel"), "kdbg", "clear");
+	// A kernel that crashes decodes it first.
+	const char *usual = f->crashed ? "clear" : "encoded";
+	const char *kdbg = scenario_text(json_object_get(f->scenario, "kernel"), "kdbg", usual);
 	if (strcmp(kdbg, "encoded") == 0 && f->win8 && f->pointer == 8)
 		code_encode_debugger_data(f, block, DEBUGGER_DATA_BYTES);
 }

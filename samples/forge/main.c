@@ -129,6 +129,7 @@ static ei_error *load(struct forge *f, const struct options *o)
 	f->random = o->seed;
 	f->scenario_path = o->scenario;
 	f->isf_path = o->isf;
+	f->crashed = strncmp(o->format, "crash", 5) == 0 || strcmp(o->format, "triage") == 0;
 	if (o->isf)
 		EI_TRY(profile_load(o->isf, &f->profile));
 	else

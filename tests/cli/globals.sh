@@ -85,7 +85,6 @@ else
 fi
 
 # Without code and debugger data there are still lists and exports.
-scenario '"kdbg": "encoded"'
 sed 's/^{/{ "damage": { "no_code": true, "no_kdbg": true },/' samples/scenarios/small.json >"$work/scenario.json"
 forge image --profile win10-17134-x64 --scenario "$work/scenario.json"
 run -q -f "$work/image" --profile none info
