@@ -10,6 +10,7 @@
 #include <eidetic/objects.h>
 #include <eidetic/registry.h>
 #include <eidetic/threads.h>
+#include <eidetic/tokens.h>
 
 const ei_type_spec *const win_type_specs[] = {
 	&eprocess_spec,
@@ -50,6 +51,7 @@ const ei_type_spec *const win_type_specs[] = {
 	&key_name_spec,
 	&thread_id_spec,
 	&ethread_spec,
+	&token_spec,
 	&driver_spec,
 	&process_id_spec,
 	&handle_bits_spec,

@@ -10,6 +10,7 @@ enum shared_slot {
 	SHARED_OWNERS,         // physical page -> processes
 	SHARED_TAGS,           // pool tags found in physical memory
 	SHARED_HIVES,          // hives found in physical memory
+	SHARED_SID_NAMES,      // users and services by SID
 	SHARED_SYMBOLS,        // names of kernel symbols by address
 	SHARED_MODULES,        // ranges of kernel modules
 	SHARED_REGISTRY_SPACE, // the process that maps the bins of hives
