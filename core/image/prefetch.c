@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
-enum { PROBE_EVERY = 256 << 10 };
+enum { PROBE_EVERY = 512 << 10 };
 
 // Asking for what is in memory already costs more than a look whether it is.
 static bool is_cached(const struct image *image, uint64_t offset, uint64_t size)

@@ -169,16 +169,8 @@ static bool radix_sort(struct page_map *map)
 	return true;
 }
 
-static int compare_seams(const void *left, const void *right)
-{
-	const struct seam *a = left, *b = right;
-	if (a->from != b->from)
-		return a->from < b->from ? -1 : 1;
-	return (a->to > b->to) - (a->to < b->to);
-}
-
-// Libraries are mapped by every process, the same pages behind each other in each: a first sieve
-// leaves little of that to the sort.
+// Libraries are mapped by every process, the same pages behind each other in each. A seam goes when
+// the last one with its hash is the same: nearly all that repeat do, and in one sweep.
 static void seams_sieve(struct page_map *map)
 {
 	size_t room = 1;
@@ -200,23 +192,12 @@ static void seams_sieve(struct page_map *map)
 	free(last);
 }
 
-static void seams_sort(struct page_map *map)
-{
-	size_t kept = 0;
-	seams_sieve(map);
-	qsort(map->seams, map->seam_count, sizeof map->seams[0], compare_seams);
-	for (size_t i = 0; i < map->seam_count; i++)
-		if (!kept || compare_seams(&map->seams[i], &map->seams[kept - 1]))
-			map->seams[kept++] = map->seams[i];
-	map->seam_count = kept;
-}
-
 void page_map_sort(struct page_map *map)
 {
 	if (map->count && !radix_sort(map))
 		qsort(map->runs, map->count, sizeof map->runs[0], compare_runs);
 	if (map->seam_count)
-		seams_sort(map);
+		seams_sieve(map);
 }
 
 // ---- asking ---------------------------------------------------------------------------------

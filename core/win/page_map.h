@@ -63,8 +63,8 @@ void page_map_seam(struct page_map *map, uint64_t pa, uint64_t next_pa);
 // Moves all of `from` behind what is there; its owners become `owner` + their own number.
 void page_map_append(struct page_map *map, const struct page_map *from, uint32_t owner);
 
-// By frame, then in the order of adding: by owner, then by address. Seams by frame, each once.
-// Once, before anything is looked up.
+// By frame, then in the order of adding: by owner, then by address. Of seams that are the same,
+// nearly all but one go. Once, before anything is looked up.
 void page_map_sort(struct page_map *map);
 
 // The next run that holds the frame of `pa`: `cursor` starts at 0. False after the last. The

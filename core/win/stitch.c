@@ -142,6 +142,19 @@ int stitched_compare(const void *left, const void *right)
 	return (a->next_page > b->next_page) - (a->next_page < b->next_page);
 }
 
+// Sorts, and drops what was found at the same seam of another address space.
+static void stitched_settle(struct stitched *list)
+{
+	size_t kept = 0;
+	if (!list->count)
+		return;
+	qsort(list->items, list->count, sizeof list->items[0], stitched_compare);
+	for (size_t i = 0; i < list->count; i++)
+		if (!kept || stitched_compare(&list->items[i], &list->items[kept - 1]))
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+}
+
 void stitch_search(
 	ei_run *run, const struct term_set *set, const struct edges *edges, struct stitched *out)
 {
@@ -165,6 +178,5 @@ void stitch_search(
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
 	pthread_mutex_destroy(&stitching.lock);
-	if (out->count)
-		qsort(out->items, out->count, sizeof out->items[0], stitched_compare);
+	stitched_settle(out);
 }

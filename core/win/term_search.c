@@ -44,10 +44,9 @@ static ei_error *search_all(ei_run *run, const ei_term *terms, size_t count,
 	const struct term_set *set, struct findings *findings)
 {
 	struct edges edges;
-	if (!edges_init(&edges, run->session->image))
+	if (!edges_init(
+		    &edges, run->session->image, (const struct term *)(const void *)terms, count))
 		return ei_fail(EI_E_NOMEM, "no memory for the edges of all pages");
-	for (size_t i = 0; i < count; i++)
-		edges_add_term(&edges, (const uint8_t *)terms[i].text, terms[i].length);
 	ei_error *error = search_pass(run, set, &edges, findings);
 	edges_deinit(&edges);
 	return error;
