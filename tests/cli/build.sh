@@ -31,6 +31,14 @@ for guid in 963525552734435D97B895F460B21A68 1B4A6F5E0766C552C90710C8ACC0295C; d
 	[ ! -f "$table" ] || again "kernel_$guid" "$table" x86_64
 done
 
+# The same kernel as if its image had been rearranged after linking.
+rm -f "$work/again.json.xz"
+mkdir "$work/moved"
+why=$(python3 tests/fx/pdb/move.py "$work/ntkrnlmp.pdb" "$work/moved/ntkrnlmp.pdb" "$table" "$work/moved.json" 2>&1)
+[ -n "$why" ] || why=$("$eidetic" profile build "$work/moved/ntkrnlmp.pdb" -o "$work/again.json.xz" 2>&1 >/dev/null)
+[ -n "$why" ] || why=$(python3 tests/fx/pdb/same_isf.py "$work/moved.json" "$work/again.json.xz" 2>&1)
+claim rearranged_kernel_comes_out_again "$why"
+
 # ---- another reader
 [ -n "${VOL3:-}" ] && [ -f "$table" ] || { echo "ok skipped: set VOL3 to the path of Volatility 3's vol.py"; finish; }
 mkdir "$work/symbols" "$work/vol"
