@@ -65,6 +65,24 @@ static bool domain_complete(const struct ioc_evidence *evidence, uint32_t index)
 	return true;
 }
 
+// Where the items of an entity are not all here, that none of them is in the set is not known.
+static void partial_mark(const struct domain *domain, struct kset *out)
+{
+	for (uint32_t i = 0; i < out->count; i++)
+		if (bits_get(&domain->partial, i))
+			kset_put(out, i, IOC_UNKNOWN);
+}
+
+static void items_mark(const struct domain *domain, const struct kset *set, struct kset *out)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		uint32_t parent = domain_entities(domain)[i].parent;
+		enum ioc_truth truth = kset_at(set, i);
+		if (truth != IOC_FALSE && parent < out->count)
+			kset_put(out, parent, ioc_or(truth, kset_at(out, parent)));
+	}
+}
+
 struct kset set_project(struct boxing *boxing, uint32_t index, const struct kset *set)
 {
 	const struct ioc_evidence *evidence = boxing->evidence;
@@ -73,23 +91,17 @@ struct kset set_project(struct boxing *boxing, uint32_t index, const struct kset
 	struct kset none = kset_all(parents, domain->all ? IOC_FALSE : IOC_UNKNOWN);
 	struct kset out;
 	bool partial = any_partial(domain);
-	if (!set->yes && (set->all == IOC_UNKNOWN || !set->count))
-		return partial || set->count ? kset_all(parents, IOC_UNKNOWN) : none;
-	if (!set->yes && set->all == IOC_FALSE && !partial)
+	bool same = !set->yes && (set->all == IOC_FALSE || !set->count);
+	if (same && !partial)
 		return none;
+	if (!set->yes && set->all == IOC_UNKNOWN)
+		return kset_all(parents, IOC_UNKNOWN);
 	if (!kset_open(boxing->arena, &none, &out)) {
 		boxing->failed = true;
 		return kset_all(parents, IOC_UNKNOWN);
 	}
-	for (uint32_t i = 0; partial && i < parents; i++)
-		if (bits_get(&domain->partial, i))
-			kset_put(&out, i, IOC_UNKNOWN);
-	for (uint32_t i = 0; i < set->count; i++) {
-		uint32_t parent = domain_entities(domain)[i].parent;
-		enum ioc_truth truth = kset_at(set, i);
-		if (truth != IOC_FALSE && parent < parents)
-			kset_put(&out, parent, ioc_or(truth, kset_at(&out, parent)));
-	}
+	partial_mark(domain, &out);
+	items_mark(domain, set, &out);
 	kset_close(&out);
 	return out;
 }

@@ -94,15 +94,26 @@ static size_t value_length(const char *line, size_t length)
 	return is_digest(observable_guess(line, first)) ? first : length;
 }
 
+static bool is_comment(const char *line, size_t length)
+{
+	return !length || *line == '#' || *line == ';' || (length > 1 && !memcmp(line, "//", 2));
+}
+
+// What begins and ends a block of values in a document.
+static bool is_fence(const char *line, size_t length)
+{
+	return length >= 3 &&
+	       (!memcmp(line, "---", 3) || !memcmp(line, "```", 3) || !memcmp(line, "...", 3));
+}
+
 static bool line_read(struct list *list, char *line, size_t length)
 {
 	const char *begin = line;
 	trim(&begin, &length);
 	line += begin - line;
-	if (!length || *line == '#' || *line == ';' || !strncmp(line, "//", MIN(length, (size_t)2)))
+	if (is_comment(line, length))
 		return true;
-	if (list->prose && length >= 3 &&
-		(!memcmp(line, "---", 3) || !memcmp(line, "```", 3) || !memcmp(line, "...", 3))) {
+	if (list->prose && is_fence(line, length)) {
 		list->listing = !list->listing;
 		return true;
 	}

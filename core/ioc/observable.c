@@ -170,35 +170,59 @@ static bool is_path(const char *text, size_t length)
 	       memchr(text + 1, '\\', length - 1);
 }
 
+static bool is_email(const char *text, size_t length)
+{
+	const char *at = memchr(text, '@', length);
+	return at && at > text && is_domain(at + 1, (size_t)(text + length - at - 1));
+}
+
+// "host.example/path", "host.example:80/path": what many call a URL.
+static bool is_bare_url(const char *text, size_t length)
+{
+	const char *slash = memchr(text, '/', length);
+	if (!slash)
+		return false;
+	size_t host = (size_t)(slash - text);
+	const char *port = memchr(text, ':', host);
+	return is_domain(text, port ? (size_t)(port - text) : host);
+}
+
+static bool is_url(const char *text, size_t length)
+{
+	return (memmem(text, length, "://", 3) && length > 6) || is_bare_url(text, length);
+}
+
+static bool is_digest(const char *text, size_t length)
+{
+	return (length == 32 || length == 40 || length == 64) && all_hex(text, length);
+}
+
 enum observable observable_guess(const char *text, size_t length)
 {
-	static const enum observable by_hex[] = {
-		[32] = OBSERVABLE_MD5, [40] = OBSERVABLE_SHA1, [64] = OBSERVABLE_SHA256
+	// In the order in which they are told apart; those behind the gap have no blanks in them.
+	static const struct form {
+		bool (*fits)(const char *text, size_t length);
+		enum observable kind;
+	} forms[] = {
+		{ is_key, OBSERVABLE_KEY },
+		{ is_path, OBSERVABLE_PATH },
+		{ NULL, 0 },
+		{ is_address, OBSERVABLE_IP },
+		{ is_url, OBSERVABLE_URL },
+		{ is_email, OBSERVABLE_EMAIL },
+		{ is_file, OBSERVABLE_FILE },
+		{ is_domain, OBSERVABLE_DOMAIN },
 	};
-	if (length < ARRAY_LENGTH(by_hex) && by_hex[length] && all_hex(text, length))
-		return by_hex[length];
-	if (is_key(text, length))
-		return OBSERVABLE_KEY;
-	if (is_path(text, length))
-		return OBSERVABLE_PATH;
-	if (memchr(text, ' ', length) || memchr(text, '\t', length))
-		return OBSERVABLE_NONE;
-	if (is_address(text, length))
-		return OBSERVABLE_IP;
-	if (memmem(text, length, "://", 3) && length > 6)
-		return OBSERVABLE_URL;
-	const char *at = memchr(text, '@', length);
-	if (at && at > text && is_domain(at + 1, (size_t)(text + length - at - 1)))
-		return OBSERVABLE_EMAIL;
-	if (is_file(text, length))
-		return OBSERVABLE_FILE;
-	if (is_domain(text, length))
-		return OBSERVABLE_DOMAIN;
-	const char *slash = memchr(text, '/', length);
-	size_t host = slash ? (size_t)(slash - text) : 0;
-	const char *port = memchr(text, ':', host);
-	if (slash && is_domain(text, port ? (size_t)(port - text) : host))
-		return OBSERVABLE_URL;
+	if (is_digest(text, length))
+		return length == 32   ? OBSERVABLE_MD5
+		       : length == 40 ? OBSERVABLE_SHA1
+				      : OBSERVABLE_SHA256;
+	for (size_t i = 0; i < ARRAY_LENGTH(forms); i++) {
+		if (!forms[i].fits && memchr(text, ' ', length))
+			return OBSERVABLE_NONE;
+		if (forms[i].fits && forms[i].fits(text, length))
+			return forms[i].kind;
+	}
 	return OBSERVABLE_NONE;
 }
 

@@ -58,39 +58,59 @@ static void trim_typed(const struct ioc_term *term, const char **value, size_t *
 		trim(value, length);
 }
 
+static ei_error *range_kind(struct atom *atom, enum ioc_type type)
+{
+	struct ioc_atom *pub = &atom->pub;
+	atom->kind = ATOM_RANGE;
+	// A text that is compared by order is taken as a number.
+	if (range_parse(
+		    is_ordered(type) ? type : IOC_NUMBER, pub->value, pub->length, &atom->range) &&
+		range_of(pub->condition, &atom->range))
+		return NULL;
+	if (type == IOC_TIME)
+		return ei_fail(EI_E_FORMAT, "it is no time or range of times");
+	if (type == IOC_BOOL)
+		return ei_fail(EI_E_FORMAT, "it is no truth");
+	return ei_fail(EI_E_FORMAT, "it is no number or range of numbers");
+}
+
+// Equality with what a type knows better than as text.
+static ei_error *equal_kind(struct atom *atom, enum ioc_type type)
+{
+	struct ioc_atom *pub = &atom->pub;
+	if (is_ordered(type))
+		return range_kind(atom, type);
+	if (type == IOC_ADDRESS) {
+		atom->kind = ATOM_NETWORK;
+		return network_parse(pub->value, pub->length, &atom->network)
+			       ? NULL
+			       : ei_fail(EI_E_FORMAT, "it is no address or network");
+	}
+	if (type == IOC_DIGEST && !is_digest(observable_guess(pub->value, pub->length)))
+		return ei_fail(EI_E_FORMAT, "it is no digest");
+	return NULL;
+}
+
 static ei_error *atom_kind(struct atom *atom)
 {
 	struct ioc_atom *pub = &atom->pub;
 	enum ioc_type type = pub->term->type;
-	bool ordered = is_ordered(type) || is_order(pub->condition);
-	// Parts of a YARA rule, which is asked as a whole: what they mean depends on their parameters.
+	// Parts of a YARA rule, which is asked as a whole: what they mean depends on their
+	// parameters.
 	if (!strncmp(pub->term->name, "Yara/", 5))
 		return NULL;
-	if (pub->condition == IOC_PRESENT) {
+	switch (pub->condition) {
+	case IOC_PRESENT:
 		atom->kind = ATOM_PRESENT;
-	} else if (pub->condition == IOC_MATCHES) {
+		return NULL;
+	case IOC_MATCHES:
 		atom->kind = ATOM_REGEX;
 		return regex_create(pub->value, pub->length, pub->case_sensitive, &atom->regex);
-	} else if (ordered && (pub->condition == IOC_IS || is_order(pub->condition))) {
-		atom->kind = ATOM_RANGE;
-		// A text that is compared by order is taken as a number.
-		if (!range_parse(is_ordered(type) ? type : IOC_NUMBER, pub->value, pub->length,
-			    &atom->range) ||
-			!range_of(pub->condition, &atom->range))
-			return ei_fail(EI_E_FORMAT, "it is no %s",
-				type == IOC_TIME   ? "time or range of times"
-				: type == IOC_BOOL ? "truth"
-						   : "number or range of numbers");
-	} else if (type == IOC_ADDRESS && pub->condition == IOC_IS) {
-		atom->kind = ATOM_NETWORK;
-		// Some name hosts where addresses are meant: that is text then, and never equal.
-		if (!network_parse(pub->value, pub->length, &atom->network))
-			return ei_fail(EI_E_FORMAT, "it is no address or network");
-	} else if (type == IOC_DIGEST && pub->condition == IOC_IS &&
-		   !is_digest(observable_guess(pub->value, pub->length))) {
-		return ei_fail(EI_E_FORMAT, "it is no digest");
+	case IOC_IS:
+		return equal_kind(atom, type);
+	default:
+		return is_order(pub->condition) ? range_kind(atom, type) : NULL;
 	}
-	return NULL;
 }
 
 // "a\\b" is meant as "a\b" by some, and as it stands by others. A share's name begins so.

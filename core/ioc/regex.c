@@ -61,7 +61,7 @@ enum ioc_truth regex_match(const struct regex *regex, const char *text, size_t l
 // ---- literals -------------------------------------------------------------------------------
 struct scan {
 	const char *at, *end;
-	char *run, *best; // two halves of the caller's room, so to say: best is what is given
+	char *run, *best;
 	size_t run_length, best_length;
 };
 
@@ -108,74 +108,118 @@ static void skip_group(struct scan *scan)
 	}
 }
 
+// A quantifier that allows for nothing.
+static bool is_optional(const struct scan *scan)
+{
+	char second = scan->at + 1 < scan->end ? scan->at[1] : 0;
+	switch (*scan->at) {
+	case '?':
+	case '*':
+		return true;
+	case '{':
+		return second == '0' || second == ',';
+	default:
+		return false;
+	}
+}
+
 // A quantifier behind the last character: if it may be absent, it is no part of the run.
 static void quantifier(struct scan *scan)
 {
-	char c = scan->at < scan->end ? *scan->at : 0;
-	if (!c || !strchr("?*+{", c))
+	if (scan->at >= scan->end || !memchr("?*+{", *scan->at, 4))
 		return;
-	bool optional = c == '?' || c == '*' ||
-			(c == '{' && scan->at + 1 < scan->end &&
-				(scan->at[1] == '0' || scan->at[1] == ','));
-	if (optional && scan->run_length)
+	if (is_optional(scan) && scan->run_length)
 		scan->run_length--;
 	run_end(scan);
-	if (c == '{')
+	if (*scan->at == '{')
 		while (scan->at < scan->end && *scan->at != '}')
 			scan->at++;
-	while (scan->at < scan->end && strchr("?*+}", *scan->at))
+	while (scan->at < scan->end && memchr("?*+}", *scan->at, 4))
 		scan->at++;
 }
 
-static bool is_punctuation(char c)
+// Something that may be any text.
+static void gap(struct scan *scan)
 {
-	return c && strchr("\\^$.|?*+()[]{}/-_#:;,'\"!@%&=<>~` ", c);
+	run_end(scan);
+	quantifier(scan);
 }
 
 static void literal(struct scan *scan, char c)
 {
 	if ((unsigned char)c >= 0x80) {
-		run_end(scan);
+		gap(scan);
 		return;
 	}
 	scan->run[scan->run_length++] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
 	quantifier(scan);
 }
 
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+// Behind "\x", "\p", "\k"... there may be an argument: in brackets, or digits and letters.
+static void skip_argument(struct scan *scan)
+{
+	if (scan->at < scan->end && memchr("{<'", *scan->at, 3)) {
+		while (scan->at < scan->end && !memchr("}>", *scan->at, 2))
+			scan->at++;
+		scan->at = MIN(scan->at + 1, scan->end);
+		return;
+	}
+	while (scan->at < scan->end && is_word(*scan->at))
+		scan->at++;
+}
+
+static void escape(struct scan *scan)
+{
+	char c = scan->at + 1 < scan->end ? scan->at[1] : 0;
+	scan->at = MIN(scan->at + 2, scan->end);
+	if (c && !is_word(c)) {
+		literal(scan, c);
+		return;
+	}
+	if (c && strchr("xpPoNgkcu0123456789", c))
+		skip_argument(scan);
+	gap(scan);
+}
+
 static void piece(struct scan *scan)
 {
-	char c = *scan->at;
-	if (c == '\\') {
-		char escaped = scan->at + 1 < scan->end ? scan->at[1] : 0;
-		scan->at = MIN(scan->at + 2, scan->end);
-		if (is_punctuation(escaped)) {
-			literal(scan, escaped);
-			return;
-		}
-		run_end(scan);
-		// What follows "\x", "\p", "\o" may be an argument in braces, or digits of it.
-		while (escaped && strchr("xpPoNgku0123456789", escaped) && scan->at < scan->end &&
-			(strchr("{}-<>'", *scan->at) || (*scan->at >= '0' && *scan->at <= '9') ||
-				((*scan->at | 32) >= 'a' && (*scan->at | 32) <= 'z')))
-			scan->at++;
+	switch (*scan->at) {
+	case '\\':
+		escape(scan);
 		return;
-	}
-	if (c == '(' || c == '[') {
-		run_end(scan);
-		if (c == '(')
-			skip_group(scan);
-		else
-			skip_class(scan);
-		quantifier(scan);
+	case '(':
+		skip_group(scan);
+		gap(scan);
 		return;
-	}
-	scan->at++;
-	if (strchr("^$.", c) && c) {
-		run_end(scan);
-		quantifier(scan);
+	case '[':
+		skip_class(scan);
+		gap(scan);
 		return;
+	case '^':
+	case '$':
+	case '.':
+		scan->at++;
+		gap(scan);
+		return;
+	default:
+		literal(scan, *scan->at++);
 	}
-	literal(scan, c);
+}
+
+// "(?x)" at `at`: blanks and '#' lose their meaning.
+static bool is_extended(const char *at, const char *end)
+{
+	if (end - at < 3 || at[1] != '?')
+		return false;
+	for (at += 2; at < end && (is_word(*at) || *at == '^' || *at == '-'); at++)
+		if (*at == 'x')
+			return true;
+	return false;
 }
 
 // Alternatives at the outermost level, and modes that change what characters mean, leave nothing
@@ -187,14 +231,8 @@ static bool is_plain(const char *pattern, size_t length)
 		return false;
 	while (scan.at < scan.end) {
 		char c = *scan.at;
-		if (c == '|')
+		if (c == '|' || (c == '(' && is_extended(scan.at, scan.end)))
 			return false;
-		if (c == '(' && scan.at + 2 < scan.end && scan.at[1] == '?') {
-			const char *flag = scan.at + 2;
-			for (; flag < scan.end && *flag != ')' && *flag != ':'; flag++)
-				if (*flag == 'x')
-					return false;
-		}
 		if (c == '(')
 			skip_group(&scan);
 		else if (c == '[')

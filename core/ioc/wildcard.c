@@ -57,41 +57,57 @@ static bool star(const struct pieces *pieces, size_t at)
 	return pieces->wild[at] && pieces->bytes[at] == '*';
 }
 
+// What is between the stars at either end.
+struct middle {
+	size_t first, last;
+	bool wild; // there are wildcards in it
+};
+
+static struct middle middle_of(const struct pieces *pieces)
+{
+	struct middle middle = { 0, pieces->count, false };
+	while (middle.first < middle.last && star(pieces, middle.first))
+		middle.first++;
+	while (middle.last > middle.first && star(pieces, middle.last - 1))
+		middle.last--;
+	for (size_t i = middle.first; i < middle.last; i++)
+		middle.wild |= pieces->wild[i];
+	return middle;
+}
+
+static enum ioc_condition condition_of(bool open_begin, bool open_end)
+{
+	static const enum ioc_condition conditions[2][2] = {
+		{ IOC_IS, IOC_STARTS },
+		{ IOC_ENDS, IOC_CONTAINS },
+	};
+	return conditions[open_begin][open_end];
+}
+
 void wildcard_leaf(struct reading *reading, struct leaf_wish *wish, struct wildcard style,
 	const char *pattern, size_t length)
 {
+	enum ioc_condition given = wish->condition;
+	if (given != IOC_IS && given != IOC_CONTAINS && given != IOC_STARTS && given != IOC_ENDS)
+		return;
 	length = MIN(length, (size_t)IOC_VALUE_MAX);
-	char *bytes = ei_alloc(reading->arena, length + 1);
-	bool *wild = ei_alloc(reading->arena, length + 1);
-	if (!bytes || !wild) {
+	struct pieces pieces = { ei_alloc(reading->arena, length + 1),
+		ei_alloc(reading->arena, length + 1), 0 };
+	if (!pieces.bytes || !pieces.wild) {
 		reading_fail(reading, ei_fail(EI_E_NOMEM, "the indicators do not fit into memory"));
 		return;
 	}
-	struct pieces pieces = { bytes, wild, 0 };
 	take_apart(&pieces, style, pattern, length);
-	size_t first = 0, last = pieces.count, wilds = 0;
-	while (first < last && star(&pieces, first))
-		first++;
-	while (last > first && star(&pieces, last - 1))
-		last--;
-	for (size_t i = first; i < last; i++)
-		wilds += pieces.wild[i];
-	bool open_begin =
-		first > 0 || wish->condition == IOC_CONTAINS || wish->condition == IOC_ENDS;
-	bool open_end = last < pieces.count || wish->condition == IOC_CONTAINS ||
-			wish->condition == IOC_STARTS;
-	if (wilds) {
+	struct middle middle = middle_of(&pieces);
+	if (middle.wild) {
 		as_regex(reading, wish, &pieces);
 		return;
 	}
-	wish->value = bytes + first;
-	wish->length = last - first;
+	wish->value = pieces.bytes + middle.first;
+	wish->length = middle.last - middle.first;
+	wish->condition =
+		condition_of(middle.first > 0 || given == IOC_CONTAINS || given == IOC_ENDS,
+			middle.last < pieces.count || given == IOC_CONTAINS || given == IOC_STARTS);
 	if (!wish->length && pieces.count)
 		wish->condition = IOC_PRESENT;
-	else if (open_begin && open_end)
-		wish->condition = IOC_CONTAINS;
-	else if (open_begin)
-		wish->condition = IOC_ENDS;
-	else if (open_end)
-		wish->condition = IOC_STARTS;
 }
