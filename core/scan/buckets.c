@@ -29,21 +29,23 @@ static double bucket_chance(const struct bucket *bucket)
 }
 
 // How often the bucket lets something through when it has the gram too.
-static double chance_with(const struct bucket *bucket, const uint8_t *chars, unsigned size)
+static double chance_with(const struct rarity *rarity, const struct bucket *bucket,
+	const uint8_t *chars, unsigned size)
 {
 	double chance = 1;
 	for (unsigned i = 0; i < size; i++)
-		chance *=
-			bucket->chance[i] + (bucket->has[i][chars[i]] ? 0 : byte_chance(chars[i]));
+		chance *= bucket->chance[i] +
+			  (bucket->has[i][chars[i]] ? 0 : byte_chance(rarity, chars[i]));
 	return chance;
 }
 
-static void bucket_add(struct bucket *bucket, const uint8_t *chars, unsigned size)
+static void bucket_add(
+	const struct rarity *rarity, struct bucket *bucket, const uint8_t *chars, unsigned size)
 {
 	for (unsigned i = 0; i < size; i++)
 		if (!bucket->has[i][chars[i]]) {
 			bucket->has[i][chars[i]] = true;
-			bucket->chance[i] += byte_chance(chars[i]);
+			bucket->chance[i] += byte_chance(rarity, chars[i]);
 		}
 	for (unsigned i = size; i < HEAD; i++)
 		bucket->chance[i] = 1;
@@ -56,13 +58,13 @@ struct choice {
 };
 
 // A gram costs what it adds to its bucket, and being met itself.
-static void gram_offer(const struct bucket *buckets, unsigned count, const uint8_t *chars,
-	unsigned size, uint16_t offset, struct choice *best)
+static void gram_offer(const struct rarity *rarity, const struct bucket *buckets, unsigned count,
+	const uint8_t *chars, unsigned size, uint16_t offset, struct choice *best)
 {
-	double own = (double)gram_chance(chars, size) / (double)(UINT64_C(1) << CHANCE_BITS);
+	double own = gram_chance(rarity, chars, size);
 	for (unsigned b = 0; b < count; b++) {
-		double cost =
-			own + chance_with(&buckets[b], chars, size) - bucket_chance(&buckets[b]);
+		double cost = own + chance_with(rarity, &buckets[b], chars, size) -
+			      bucket_chance(&buckets[b]);
 		if (cost < best->cost)
 			*best = (struct choice){ cost, b, offset };
 	}
@@ -88,6 +90,7 @@ void buckets_fill(const struct chooser *chooser, const uint32_t *members, size_t
 {
 	filter->buckets.set_count = count <= ONE_SET_MOST ? 1 : 2;
 	const struct term_set *set = chooser->set;
+	const struct rarity *rarity = chooser->rarity;
 	const unsigned size = MIN(filter->gram, (unsigned)HEAD);
 	const unsigned bucket_count = filter->buckets.set_count * BUCKETS;
 	struct bucket buckets[BUCKET_SETS * BUCKETS] = { 0 };
@@ -99,11 +102,11 @@ void buckets_fill(const struct chooser *chooser, const uint32_t *members, size_t
 			if (!gram_is_possible(set, pattern, at, filter->gram))
 				continue;
 			pattern_chars(set, pattern, at, size, chars);
-			gram_offer(buckets, bucket_count, chars, size, (uint16_t)at, &best);
+			gram_offer(rarity, buckets, bucket_count, chars, size, (uint16_t)at, &best);
 		}
 		windows[i] = best.offset;
 		pattern_chars(set, pattern, best.offset, size, chars);
-		bucket_add(&buckets[best.bucket], chars, size);
+		bucket_add(rarity, &buckets[best.bucket], chars, size);
 		bucket_mark(filter, best.bucket, chars, size);
 	}
 }

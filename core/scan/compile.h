@@ -5,11 +5,15 @@
 
 #include "scan/filter.h"
 
-// How often a gram is met in text, of 2^CHANCE_BITS; never 0.
-enum { CHANCE_BITS = 32 };
-uint64_t gram_chance(const uint8_t *gram, unsigned size);
-double byte_chance(uint8_t byte);                  // of one byte, both cases of a letter together
-double pair_chance(uint8_t first, uint8_t second); // of two
+// How often things are met at a position of memory: as text has them, and as a sample has them
+// where there is one. More than 1 for what is no text.
+struct rarity;
+EI_CHECKED ei_error *rarity_create(const uint8_t *sample, size_t size, struct rarity **out);
+void rarity_drop(struct rarity *rarity);
+EI_OWNER(rarity, rarity_drop);
+double gram_chance(const struct rarity *rarity, const uint8_t *gram, unsigned size);
+double byte_chance(const struct rarity *rarity, uint8_t byte);
+double pair_chance(const struct rarity *rarity, uint8_t first, uint8_t second);
 
 // Bytes of the longest stretch of printable ASCII in a pattern.
 unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern);
@@ -29,16 +33,17 @@ uint64_t pattern_hash(const struct filter *filter, const struct term_set *set,
 struct chooser {
 	const struct term_set *set;
 	const struct filter *filter;
-	uint16_t *seen; // grams of all patterns, counted by hash
-	unsigned shift;
+	const struct rarity *rarity;
+	uint16_t *seen; // grams of every step-th pattern, counted by hash
+	unsigned shift, step;
 };
 
 // How many patterns have the gram that is at `offset` of one.
 static inline unsigned gram_seen(
 	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
 {
-	return chooser->seen[pattern_hash(chooser->filter, chooser->set, pattern, offset) >>
-			     chooser->shift];
+	uint64_t hash = pattern_hash(chooser->filter, chooser->set, pattern, offset);
+	return chooser->seen[hash >> chooser->shift] * chooser->step;
 }
 
 // Which sieve is best for so many patterns; filling it, with the choice of each pattern's gram.
@@ -51,7 +56,7 @@ EI_CHECKED ei_error *pairs_fill(const struct chooser *chooser, const uint32_t *m
 // Builds the filter of some patterns of a set, at least one. `plain`: grams are of printable ASCII
 // alone, which each pattern has TERM_SHORTEST or more of. After an error it can be dropped.
 EI_CHECKED ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t count,
-	bool plain, struct filter *filter);
+	bool plain, const struct rarity *rarity, struct filter *filter);
 void filter_deinit(struct filter *filter);
 
 #endif

@@ -8,12 +8,26 @@ enum {
 	BITMAP_BITS_WANTED = 21, // 256 KiB: in the second cache
 	BITMAP_SPARSE = 7,       // 2^7 bits a gram where there is room
 	BITMAP_DENSE = 3,        // 2^3 where there is not
-	FLAT_CHANCE = 256,       // of the rarest gram to be met all the same, of 2^CHANCE_BITS
 	MEETING = 4,             // what it costs to meet a gram, in patterns looked at
+	SEEN_BITS_LEAST = 10,
+	SEEN_BITS_MOST = 20, // 2 MiB
 	HEAD_BITS_LEAST = 15,
 	HEAD_BITS_MOST = 25,
 	HEAD_DENSE = 5, // 2^5 to 2^6 bits a gram
 };
+
+static unsigned bits_for(size_t count)
+{
+	unsigned bits = 0;
+	while ((size_t)1 << bits < count)
+		bits++;
+	return bits;
+}
+
+static unsigned bits_between(unsigned bits, unsigned least, unsigned most)
+{
+	return MIN(MAX(bits, least), most);
+}
 
 // ---- shape ----------------------------------------------------------------------------------
 // Grams that are longer let less through; strides that are longer look at less. Together they
@@ -94,8 +108,9 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 
 // ---- choosing grams -------------------------------------------------------------------------
 
-// Of a gram: dearer than any other, and sums of it do not overflow.
-#define IMPOSSIBLE (UINT64_C(1) << 60)
+// Of a gram: dearer than any other.
+static const double IMPOSSIBLE = 1e30;
+static const double FLAT_CHANCE = 0x1p-24; // of the rarest gram to be met all the same
 
 static uint64_t pattern_gram(const struct filter *filter, const struct term_set *set,
 	const struct pattern *pattern, unsigned offset)
@@ -133,29 +148,30 @@ static void chooser_count(struct chooser *chooser, const struct pattern *pattern
 }
 
 // What a gram costs: how often it is met, times the patterns that must then be looked at.
-static uint64_t gram_cost(
+static double gram_cost(
 	const struct chooser *chooser, const struct pattern *pattern, unsigned offset)
 {
 	uint8_t chars[GRAM_MAX] = { 0 };
 	pattern_chars(chooser->set, pattern, offset, chooser->filter->gram, chars);
 	if (!gram_is_possible(chooser->set, pattern, offset, chooser->filter->gram))
 		return IMPOSSIBLE;
-	uint64_t seen =
-		chooser->seen[pattern_hash(chooser->filter, chooser->set, pattern, offset) >>
-			      chooser->shift];
-	return (gram_chance(chars, chooser->filter->gram) + FLAT_CHANCE) * (MEETING + seen);
+	unsigned seen = gram_seen(chooser, pattern, offset);
+	return (gram_chance(chooser->rarity, chars, chooser->filter->gram) + FLAT_CHANCE) *
+	       (MEETING + seen);
 }
 
 // The `stride` consecutive grams that are rarest together.
 static unsigned window_choose(const struct chooser *chooser, const struct pattern *pattern)
 {
 	const unsigned gram = chooser->filter->gram, stride = chooser->filter->stride;
-	uint64_t costs[2 * TERM_LONGEST];
+	double costs[2 * TERM_LONGEST];
 	unsigned grams = pattern->length - gram + 1, best = 0;
-	uint64_t sum = 0, least = UINT64_MAX;
+	double least = 1e300;
 	for (unsigned at = 0; at < grams; at++) {
 		costs[at] = gram_cost(chooser, pattern, at);
-		sum += costs[at] - (at >= stride ? costs[at - stride] : 0);
+		double sum = 0;
+		for (unsigned n = 0; n < stride && at + 1 >= stride; n++)
+			sum += costs[at - n];
 		if (at + 1 >= stride && sum < least) {
 			least = sum;
 			best = at + 1 - stride;
@@ -165,19 +181,6 @@ static unsigned window_choose(const struct chooser *chooser, const struct patter
 }
 
 // ---- tables ---------------------------------------------------------------------------------
-
-static unsigned bits_for(size_t count)
-{
-	unsigned bits = 0;
-	while ((size_t)1 << bits < count)
-		bits++;
-	return bits;
-}
-
-static unsigned bits_between(unsigned bits, unsigned least, unsigned most)
-{
-	return MIN(MAX(bits, least), most);
-}
 
 static ei_error *heads_allocate(struct filter *filter, size_t entries)
 {
@@ -283,17 +286,21 @@ static ei_error *tables_make(struct filter *filter, const struct term_set *set,
 }
 
 static ei_error *grams_choose(const struct term_set *set, const uint32_t *members, size_t count,
-	struct filter *filter, uint16_t *windows)
+	const struct rarity *rarity, struct filter *filter, uint16_t *windows)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < count; i++)
 		bytes += set->patterns[members[i]].length;
-	unsigned bits = MAX(MIN(bits_for(2 * bytes), 24u), 10u);
-	struct chooser chooser = { .set = set, .filter = filter, .shift = 64 - bits };
+	const unsigned bits = bits_between(bits_for(2 * bytes), SEEN_BITS_LEAST, SEEN_BITS_MOST);
+	struct chooser chooser = {
+		.set = set, .filter = filter, .rarity = rarity, .shift = 64 - bits
+	};
 	chooser.seen = calloc((size_t)1 << bits, sizeof *chooser.seen);
 	if (!chooser.seen)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
-	for (size_t i = 0; i < count; i++)
+	// Of very many, some say which grams are common.
+	chooser.step = (unsigned)(bytes >> SEEN_BITS_MOST) + 1;
+	for (size_t i = 0; i < count; i += chooser.step)
 		chooser_count(&chooser, &set->patterns[members[i]]);
 	ei_error *error = NULL;
 	if (filter->sieve == SIEVE_BUCKETS)
@@ -322,7 +329,7 @@ static unsigned pattern_room(const struct term_set *set, const struct pattern *p
 }
 
 ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t count, bool plain,
-	struct filter *filter)
+	const struct rarity *rarity, struct filter *filter)
 {
 	unsigned shortest = UINT16_MAX;
 	for (size_t i = 0; i < count; i++)
@@ -331,7 +338,7 @@ ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t cou
 	uint16_t *windows = malloc(count * sizeof *windows);
 	if (!windows)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
-	ei_error *error = grams_choose(set, members, count, filter, windows);
+	ei_error *error = grams_choose(set, members, count, rarity, filter, windows);
 	if (!error)
 		error = tables_make(filter, set, members, count, windows);
 	free(windows);

@@ -78,8 +78,8 @@ static void chances_sum(struct sifter *sifter)
 	for (unsigned a = ' '; a <= '~'; a++)
 		for (unsigned b = ' '; b <= '~'; b++)
 			if (fold_byte((uint8_t)a) == a && fold_byte((uint8_t)b) == b)
-				sums[sifter->symbol[a]][sifter->symbol[b]] +=
-					pair_chance((uint8_t)a, (uint8_t)b);
+				sums[sifter->symbol[a]][sifter->symbol[b]] += pair_chance(
+					sifter->chooser->rarity, (uint8_t)a, (uint8_t)b);
 	for (unsigned a = 0; a < 256; a++)
 		for (unsigned b = 0; b < 256; b++)
 			sifter->pair[a][b] = sums[sifter->symbol[a]][sifter->symbol[b]];
@@ -123,13 +123,16 @@ static void gram_mark(struct sifter *sifter, const uint8_t *chars)
 
 // ---- grams ----------------------------------------------------------------------------------
 
+// More than `most` may be told as anything that is more.
 static double gram_price(const struct sifter *sifter, const struct pattern *pattern, unsigned at,
-	const uint8_t *chars)
+	const uint8_t *chars, double most)
 {
 	unsigned gram = sifter->filter->gram;
-	double met = (double)gram_chance(chars, gram) / (double)(UINT64_C(1) << CHANCE_BITS);
-	double meeting = MEETING_COST + PATTERN_COST * gram_seen(sifter->chooser, pattern, at);
-	return PLACE_COST * passed_with(sifter, chars) + met * meeting;
+	double met = gram_chance(sifter->chooser->rarity, chars, gram);
+	double price = PLACE_COST * passed_with(sifter, chars) + met * MEETING_COST;
+	if (price >= most)
+		return price;
+	return price + met * PATTERN_COST * gram_seen(sifter->chooser, pattern, at);
 }
 
 static unsigned gram_pick(const struct sifter *sifter, const struct pattern *pattern)
@@ -142,7 +145,7 @@ static unsigned gram_pick(const struct sifter *sifter, const struct pattern *pat
 		if (!gram_is_possible(set, pattern, at, gram))
 			continue;
 		pattern_chars(set, pattern, at, gram, chars);
-		double price = gram_price(sifter, pattern, at, chars);
+		double price = gram_price(sifter, pattern, at, chars, least);
 		if (price < least) {
 			least = price;
 			best = at;

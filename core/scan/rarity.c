@@ -1,6 +1,22 @@
-// How rare a gram is in text: pairs of characters, as programs, their data and documents have them.
+// How rare grams are: pairs of characters as text has them, and what a sample of the memory has.
 // SPDX-License-Identifier: Apache-2.0
 #include "scan/compile.h"
+
+enum {
+	GRAM_BITS = 16,
+	GRAM_CHARS = 4,
+	TEXT_WEIGHT = 1 << 14, // of text in general, in places of a sample
+	GUESS = 1 << 30,       // of text in general, where there is no sample
+};
+
+// What a sample has, letters in lower case; in UTF-16 as in ASCII.
+struct rarity {
+	double places; // where GRAM_CHARS characters of text begin: all numbers are about these
+	double weight; // of text in general beside them
+	uint32_t bytes[256];
+	uint32_t pairs[256][256];
+	uint32_t grams[1 << GRAM_BITS];
+};
 
 // Classes of characters: a letter in both cases, digits, space, '.', slashes, '_' and '-', others.
 enum { DIGIT = 26, SPACE, DOT, SLASH, DASH, OTHER, CLASSES };
@@ -73,15 +89,17 @@ static unsigned halvings(char digit)
 }
 
 // Zeroes are common wherever there is no text, other bytes less so.
-static uint64_t other_chance(const uint8_t *gram, unsigned size)
+static double other_chance(const uint8_t *gram, unsigned size)
 {
-	unsigned common = 0;
+	double chance = 2;
 	for (unsigned i = 0; i < size; i++)
-		common += gram[i] == 0 || gram[i] == 0xff;
-	return UINT64_C(1) << (CHANCE_BITS + 1 + common);
+		chance *= gram[i] == 0 || gram[i] == 0xff ? 2 : 1;
+	return chance;
 }
 
-uint64_t gram_chance(const uint8_t *gram, unsigned size)
+// ---- of text --------------------------------------------------------------------------------
+
+static double text_gram(const uint8_t *gram, unsigned size)
 {
 	unsigned before = class_of(gram[0]), bits = halvings(singles[before]);
 	bool plain = gram[0] >= ' ' && gram[0] <= '~';
@@ -91,8 +109,7 @@ uint64_t gram_chance(const uint8_t *gram, unsigned size)
 		before = next;
 		plain &= gram[i] >= ' ' && gram[i] <= '~';
 	}
-	return plain ? UINT64_C(1) << (CHANCE_BITS - MIN(bits, (unsigned)CHANCE_BITS))
-		     : other_chance(gram, size);
+	return plain ? 1.0 / (double)(UINT64_C(1) << MIN(bits, 60u)) : other_chance(gram, size);
 }
 
 // A character of a class that has several is as common as the class is, shared among them.
@@ -105,17 +122,92 @@ static double class_share(uint8_t byte)
 	return sizes[class] ? 1.0 / sizes[class] : 1;
 }
 
-double byte_chance(uint8_t byte)
+static double text_byte(uint8_t byte)
 {
 	if (byte < ' ' || byte > '~')
 		return 0x1p-6;
 	return class_share(byte) / (1 << halvings(singles[class_of(byte)]));
 }
 
-double pair_chance(uint8_t first, uint8_t second)
+static double text_pair(uint8_t first, uint8_t second)
 {
 	if (first < ' ' || first > '~' || second < ' ' || second > '~')
 		return 0x1p-10;
 	unsigned after = halvings(pairs[class_of(first)][class_of(second)]);
-	return byte_chance(first) * class_share(second) / (1 << after);
+	return text_byte(first) * class_share(second) / (1 << after);
+}
+
+// ---- of a sample ----------------------------------------------------------------------------
+
+static uint32_t *gram_count(const struct rarity *rarity, const uint8_t *chars)
+{
+	uint32_t hash = load_u32(chars) * UINT32_C(0x9e3779b1);
+	return (uint32_t *)&rarity->grams[hash >> (32 - GRAM_BITS)];
+}
+
+static bool is_text(uint8_t byte)
+{
+	return byte >= ' ' && byte <= '~';
+}
+
+// Counts the character at `chars`, and the pair and the gram that begin there.
+static void place_count(struct rarity *rarity, const uint8_t chars[GRAM_CHARS])
+{
+	for (unsigned i = 0; i < GRAM_CHARS; i++)
+		if (!is_text(chars[i]))
+			return;
+	rarity->places++;
+	rarity->bytes[chars[0]]++;
+	rarity->pairs[chars[0]][chars[1]]++;
+	++*gram_count(rarity, chars);
+}
+
+ei_error *rarity_create(const uint8_t *sample, size_t size, struct rarity **out)
+{
+	struct rarity *rarity = calloc(1, sizeof *rarity);
+	if (!rarity)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	rarity->weight = size ? TEXT_WEIGHT : GUESS;
+	for (size_t at = 0; at + 2 * GRAM_CHARS <= size; at++) {
+		uint8_t raw[GRAM_CHARS], wide[GRAM_CHARS];
+		unsigned zeroes = 0;
+		if (!is_text(sample[at]))
+			continue;
+		for (unsigned i = 0; i < GRAM_CHARS; i++) {
+			raw[i] = fold_byte(sample[at + i]);
+			wide[i] = fold_byte(sample[at + 2 * i]);
+			zeroes += sample[at + 2 * i + 1] == 0;
+		}
+		place_count(rarity, zeroes == GRAM_CHARS ? wide : raw);
+	}
+	*out = rarity;
+	return NULL;
+}
+
+void rarity_drop(struct rarity *rarity)
+{
+	free(rarity);
+}
+
+static double chance(const struct rarity *rarity, double text, double seen)
+{
+	return (seen + text * rarity->weight) / (rarity->places + rarity->weight);
+}
+
+double gram_chance(const struct rarity *rarity, const uint8_t *gram, unsigned size)
+{
+	double text = text_gram(gram, size), seen = size < GRAM_CHARS ? 0 : 1e300;
+	for (unsigned i = 0; i + GRAM_CHARS <= size; i++)
+		seen = MIN(seen, (double)*gram_count(rarity, gram + i));
+	return chance(rarity, text, seen);
+}
+
+double byte_chance(const struct rarity *rarity, uint8_t byte)
+{
+	return chance(rarity, text_byte(byte), rarity->bytes[byte]);
+}
+
+double pair_chance(const struct rarity *rarity, uint8_t first, uint8_t second)
+{
+	return chance(rarity, text_pair(first, second), rarity->pairs[first][second]);
 }

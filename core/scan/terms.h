@@ -37,6 +37,11 @@ struct term_set;
 // Duplicates (after folding) are allowed: each is reported under its own index. EI_E_LIMIT for a
 // term or a count outside the limits above.
 EI_CHECKED ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out);
+
+// The same, for memory like the sample: how fast it is scanned depends on choosing what is rare in
+// it. Some MiB from all over it are enough; what is found does not depend on it.
+EI_CHECKED ei_error *terms_compile_for(const struct term *terms, size_t count,
+	const uint8_t *sample, size_t sample_size, struct term_set **out);
 void term_set_drop(struct term_set *set); // NULL is allowed
 EI_OWNER(term_set, term_set_drop);
 

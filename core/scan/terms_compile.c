@@ -4,9 +4,10 @@
 
 enum {
 	POOL_MAX = 512 << 20, // bytes of all patterns
-	SPELLINGS = 2,        // patterns a term can become
-	PLAIN_LEAST = 6,      // characters of text, in patterns that are not all text
-	LONG_LEAST = 7,       // characters for four grams in a row
+	SAMPLE_MAX = 16 << 20,
+	SPELLINGS = 2,   // patterns a term can become
+	PLAIN_LEAST = 6, // characters of text, in patterns that are not all text
+	LONG_LEAST = 7,  // characters for four grams in a row
 };
 
 // Of the filters: patterns that have text enough for grams of it, long or short, and the others,
@@ -200,7 +201,7 @@ static void groups_sort(const struct term_set *set, uint32_t *members, size_t co
 	}
 }
 
-static ei_error *groups_build(struct term_set *set)
+static ei_error *groups_build(struct term_set *set, const struct rarity *rarity)
 {
 	size_t counts[GROUPS];
 	uint32_t *members = malloc(MAX(set->pattern_count, (size_t)1) * sizeof *members);
@@ -212,7 +213,7 @@ static ei_error *groups_build(struct term_set *set)
 	for (enum group group = GROUP_LONG; group < GROUPS && !error; group++) {
 		if (counts[group])
 			error = filter_build(set, members + at, counts[group], group != GROUP_OTHER,
-				&set->filters[set->filter_count++]);
+				rarity, &set->filters[set->filter_count++]);
 		at += counts[group];
 	}
 	free(members);
@@ -265,7 +266,8 @@ static ei_error *patterns_make(struct term_set *set, const struct term *terms, s
 	return NULL;
 }
 
-ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
+static ei_error *lists_compile(const struct term *terms, size_t count, const uint8_t *sample,
+	size_t sample_size, struct term_set **out)
 {
 	size_t total;
 	EI_TRY(kernel_check());
@@ -280,9 +282,22 @@ ei_error *terms_compile(const struct term *terms, size_t count, struct term_set 
 	if (!set->pool || !set->patterns)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
 	EI_TRY(patterns_make(set, terms, count));
-	EI_TRY(groups_build(set));
+	EI_OWNED(rarity) rarity = NULL;
+	EI_TRY(rarity_create(sample, sample_size, &rarity));
+	EI_TRY(groups_build(set, rarity));
 	*out = EI_GIVE(set);
 	return NULL;
+}
+
+ei_error *terms_compile_for(const struct term *terms, size_t count, const uint8_t *sample,
+	size_t sample_size, struct term_set **out)
+{
+	return lists_compile(terms, count, sample, MIN(sample_size, (size_t)SAMPLE_MAX), out);
+}
+
+ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
+{
+	return lists_compile(terms, count, NULL, 0, out);
 }
 
 void term_set_drop(struct term_set *set)
