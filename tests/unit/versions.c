@@ -159,7 +159,8 @@ static void expect(const struct build *build, const char *member, const char *wa
 	char is[TEXT_ROOM];
 	describe(build->profile, member, is);
 	if (strcmp(is, wanted) != 0)
-		fail_msg("%s of %s is '%s', not '%s'", member, build->name, is, wanted);
+		fail_msg("%s of %s is '%s', not '%s' as " TABLE " says", member, build->name, is,
+			wanted);
 }
 
 // ---- the claims -----------------------------------------------------------------------------
