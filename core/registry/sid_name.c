@@ -224,12 +224,13 @@ static void service_add(struct sid_names *names, const ei_key *key)
 	}
 }
 
+// From the root of a hive: that path means the same with every option.
 static const struct source {
 	const char *key;
 	void (*add)(struct sid_names *names, const ei_key *key);
 } sources[] = {
-	{ "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList", user_add },
-	{ "HKLM\\SYSTEM\\CurrentControlSet\\Services", service_add },
+	{ "Microsoft\\Windows NT\\CurrentVersion\\ProfileList", user_add },
+	{ "ControlSet001\\Services", service_add },
 };
 
 static int compare_names(const void *left, const void *right)
