@@ -96,6 +96,8 @@ uint64_t file_object(struct forge *f, const char *path)
 	struct object file = object_create(f, &(struct object_request){ .object_type = "File",
 						      .type = "_FILE_OBJECT",
 						      .tag = "File",
+						      .quota = f->vista,
+						      .handles = true,
 						      .kind = POOL_NONPAGED });
 	const char *tail = file_tail(path);
 	uint32_t bytes;

@@ -136,6 +136,7 @@ struct process {
 	bool wow64;
 	bool unlinked;
 	bool keeps_handles; // though it has exited
+	bool in_subsystem;  // csrss.exe has a handle to it
 	struct thread *threads;
 	struct handle_list handles;
 	struct region_node *regions;

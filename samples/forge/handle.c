@@ -275,6 +275,7 @@ static void subsystem_open(struct forge *f, struct process *p)
 		open_process(f, &h);
 		h.p = p;
 		handle_note(f, &h);
+		other->in_subsystem = true;
 		struct opening t = { .p = other, .description = nothing, .type = "Thread" };
 		open_thread(f, &t);
 		t.p = p;
@@ -305,6 +306,19 @@ static void process_write_handles(struct forge *f, struct process *p, const json
 	forge_put(f, p->object, "ObjectTable", table.va);
 }
 
+// By which ways a process can be found.
+static void truth_views(struct forge *f)
+{
+	for (const struct process *p = f->processes; p; p = p->next)
+		truth_row(f, "psxview", "{s:I, s:I, s:I, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:o}",
+			"offset", (json_int_t)p->object.va, "physical",
+			(json_int_t)paging_physical(f, &f->kernel, p->object.va), "pid",
+			(json_int_t)p->pid, "name", p->name, "pslist", (int)!p->unlinked, "psscan",
+			1, "thrdscan", (int)(p->threads != NULL), "csrss", (int)p->in_subsystem,
+			"ids", 1, "session", (int)(p->session >= 0), "exited",
+			truth_time(p->exited));
+}
+
 void handle_create_all(struct forge *f)
 {
 	uint64_t head = kernel_symbol(f, "HandleTableListHead");
@@ -323,4 +337,5 @@ void handle_create_all(struct forge *f)
 	}
 	f->unlisted = false;
 	id_table_write(f);
+	truth_views(f);
 }

@@ -40,11 +40,20 @@ static const char *const types_win10[] = { "Type", "Directory", "SymbolicLink", 
 	"RegistryTransaction", "ALPC Port", "EnergyTracker", "PowerRequest", "WmiGuid",
 	"EtwRegistration", NULL };
 
+// Before Windows 7 each header has offsets of its own, so what the profile does not name can have
+// the size that it had.
+static uint32_t optional_size(struct forge *f, uint32_t i)
+{
+	static const uint8_t old[4] = { 16, 16, 8, 16 };
+	uint32_t size = profile_type_size(f->profile, optional_types[i]);
+	return size || f->win7 || i >= ARRAY_LENGTH(old) ? size : old[i] * f->pointer / 4;
+}
+
 static uint32_t optional_bytes(struct forge *f, uint32_t mask)
 {
 	uint32_t bytes = 0, bit = 0;
 	for (uint32_t i = 0; i < ARRAY_LENGTH(optional_types); i++) {
-		uint32_t size = profile_type_size(f->profile, optional_types[i]);
+		uint32_t size = optional_size(f, i);
 		// The first four are in every build, whatever a profile names of them.
 		if (size || i < 4)
 			bytes += mask >> bit++ & 1 ? size : 0;
@@ -168,7 +177,7 @@ static uint32_t request_mask(struct forge *f, const struct object_request *r)
 	uint32_t mask = (r->creator ? HAS_CREATOR : 0) | (r->name ? HAS_NAME : 0) |
 			(r->handles ? HAS_HANDLES : 0) | (r->quota ? HAS_QUOTA : 0);
 	for (uint32_t i = 0; i < 4; i++) {
-		if (!profile_type_size(f->profile, optional_types[i]))
+		if (!optional_size(f, i))
 			mask &= ~(1u << i);
 	}
 	return mask;

@@ -34,12 +34,16 @@ static void add_environment(struct population *p, json_t *process, bool user)
 	json_object_set_new(e, "PATHEXT", json_string(".COM;.EXE;.BAT;.CMD;.VBS;.JS"));
 	json_object_set_new(
 		e, "PROCESSOR_ARCHITECTURE", json_string(p->f->pointer == 8 ? "AMD64" : "x86"));
+	if (user)
+		json_object_set_new(e, "SESSIONNAME", json_string("Console"));
 	json_object_set_new(e, "SystemDrive", json_string("C:"));
 	json_object_set_new(e, "SystemRoot", json_string("C:\\Windows"));
 	json_object_set_new(e, "TEMP", json_string(temp));
 	json_object_set_new(e, "TMP", json_string(temp));
 	if (user)
 		json_object_set_new(e, "USERNAME", json_string(p->user));
+	if (user)
+		json_object_set_new(e, "USERDOMAIN", json_string(p->computer));
 	json_object_set_new(e, "USERPROFILE",
 		json_string(user ? profile : "C:\\Windows\\system32\\config\\systemprofile"));
 	json_object_set_new(e, "windir", json_string("C:\\Windows"));
@@ -253,14 +257,14 @@ static void add_hives(struct population *p)
 
 // ---- what the scenario adds
 // ------------------------------------------------------------------------
-static json_t *find_process(json_t *processes, const char *name)
+static json_t *find_named(json_t *list, const char *name)
 {
 	size_t i;
-	json_t *process;
-	json_array_foreach(processes, i, process)
+	json_t *one;
+	json_array_foreach(list, i, one)
 	{
-		if (strcmp(scenario_text(process, "name", ""), name) == 0)
-			return process;
+		if (strcmp(scenario_text(one, "name", ""), name) == 0)
+			return one;
 	}
 	return NULL;
 }
@@ -315,7 +319,7 @@ static void merge_processes(struct population *p, json_t *own)
 	{
 		const char *name = scenario_text(process, "extend", NULL);
 		if (name) {
-			extend_process(p->f, find_process(processes, name), process);
+			extend_process(p->f, find_named(processes, name), process);
 			continue;
 		}
 		complete_process(p, process);
@@ -328,6 +332,25 @@ static json_t *take_array(json_t *scenario, const char *key)
 	json_t *own = json_incref(json_object_get(scenario, key));
 	json_object_set_new(scenario, key, json_array());
 	return own;
+}
+
+// {"extend": "Ntfs.sys", …}: what is said of a driver that the population has.
+static void merge_drivers(struct population *p, json_t *own)
+{
+	json_t *drivers = json_object_get(p->scenario, "drivers");
+	size_t i;
+	json_t *driver;
+	json_array_foreach(own, i, driver)
+	{
+		const char *name = scenario_text(driver, "extend", NULL);
+		json_t *with = name ? find_named(drivers, name) : NULL;
+		if (with)
+			json_object_update(with, driver);
+		else if (name)
+			forge_fail(p->f, EI_E_FORMAT, "no driver '%s' to extend", name);
+		else
+			json_array_append(drivers, driver);
+	}
 }
 
 void population_add(struct forge *f, json_t *scenario, bool desktop)
@@ -347,7 +370,7 @@ void population_add(struct forge *f, json_t *scenario, bool desktop)
 	add_callbacks(&p, json_object_get(scenario, "callbacks"));
 	add_hives(&p);
 	merge_processes(&p, processes);
-	json_array_extend(json_object_get(scenario, "drivers"), drivers);
+	merge_drivers(&p, drivers);
 	json_decref(processes);
 	json_decref(drivers);
 }

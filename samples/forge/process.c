@@ -93,12 +93,28 @@ static void write_identity(struct forge *f, struct process *p, const json_t *des
 	write_audit_name(f, p, scenario_text(description, "path", ""));
 }
 
+// The user's name is what the environment says.
+static void truth_session(struct forge *f, struct process *p, const json_t *description)
+{
+	const json_t *environment = json_object_get(description, "environment");
+	const char *user = scenario_text(environment, "USERNAME", "");
+	const char *domain = scenario_text(environment, "USERDOMAIN", "");
+	char full[256];
+	snprintf(full, sizeof full, "%s/%s", domain, user);
+	truth_row(f, "sessions", "{s:o, s:s?, s:I, s:s, s:s?, s:o}", "session",
+		p->session < 0 ? json_null() : json_integer(p->session), "type",
+		scenario_text(environment, "SESSIONNAME", NULL), "pid", (json_int_t)p->pid,
+		"process", p->name, "user", full[1] ? full : NULL, "created",
+		truth_time(p->created));
+}
+
 static void truth_process(struct forge *f, struct process *p, const json_t *description)
 {
 	char name[16];
 	snprintf(name, sizeof name, "%.*s", (int)process_name_bytes(f), p->name);
 	uint64_t physical = paging_physical(f, &f->kernel, p->object.va);
 	size_t handles = p->exited ? 0 : json_array_size(json_object_get(description, "handles"));
+	truth_session(f, p, description);
 	for (int scan = p->unlinked; scan < 2; scan++)
 		truth_row(f, scan ? "psscan" : "pslist",
 			"{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:I}", "pid",

@@ -5,9 +5,11 @@
 
 enum { IMAGE_SECTOR = 0x200, PROTECTION_SHIFT = 5, PTE_TRANSITION = 0x800 };
 
+// As the types say: some describe a kernel without PAE, whatever the image runs with.
 static uint32_t pte_bytes(const struct forge *f)
 {
-	return f->mode == PAGING_X86 ? 4 : 8;
+	uint32_t bytes = profile_type_size(f->profile, "_MMPTE");
+	return bytes ? bytes : f->mode == PAGING_X86 ? 4 : 8;
 }
 
 // An entry that says "ask the file": the subsection's address, spread over the bits of the build.

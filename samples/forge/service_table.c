@@ -17,7 +17,8 @@ static uint32_t service_count(struct forge *f, uint64_t table)
 	// The kernel's own variable lies behind the table; invented ones leave room for a default.
 	uint32_t count = f->win8 ? 432 : f->win7 ? 401 : 284;
 	bool behind = !f->invented_count && limit > table && limit - table < 0x1000;
-	return behind ? MIN((uint32_t)(limit - table) / 4, 600u) : count;
+	uint32_t room = behind ? (uint32_t)(limit - table) / 4 : 0;
+	return room >= count && room < 520 ? room : count;
 }
 
 static uint64_t service_function(struct forge *f, struct services *s)
