@@ -16,7 +16,8 @@ enum {
 	SIZE_MIN = 0x100,
 	TAG = 0x4742444b, // "KDBG"
 	CALLEES_MAX = 64,
-	REFERENCES_MAX = 6, // of each kind: the function has two, one and two
+	REFERENCES_MAX = 6,   // of each kind: the function has two, one and two
+	DUMP_BLOCK_AT = 0x80, // of DUMP_HEADER64
 	WALK_LIMIT = 1024,
 	COPY_LIMIT = 160,     // of the function that decodes: it is short
 	BEFORE_SWAP = 0x80,   // bytes of it before the swap of bytes
@@ -245,6 +246,61 @@ static bool decode_by_exports(
 	return false;
 }
 
+// ---- without that function ------------------------------------------------------------------
+// Timers are obscured with the same keys, a dump's header has the block's address, and one word of
+// the block is known: the kernel's base. Only the flag's address is not, and follows from them.
+struct block_search {
+	uint64_t block;
+};
+
+static bool block_visit(void *context, const struct code_ref *ref)
+{
+	struct block_search *search = context;
+	if (ref->use == CODE_PUT_ADDRESS && ref->displacement == DUMP_BLOCK_AT)
+		search->block = ref->target;
+	return !search->block;
+}
+
+static uint64_t flag_of(
+	const struct kernel_image *kernel, uint64_t block, uint64_t never_at, uint64_t always_at)
+{
+	uint64_t never = kernel_pointer(kernel, never_at);
+	uint64_t always = kernel_pointer(kernel, always_at);
+	uint64_t word = kernel_pointer(kernel, block + BASE_AT);
+	return __builtin_bswap64(always ^ kernel->base) ^ rotate_left(never ^ word, never);
+}
+
+static bool try_flags(const struct kernel_image *kernel, uint64_t block,
+	const struct addresses *keys, struct kdbg *out)
+{
+	for (size_t i = 0; i < keys->count; i++) {
+		for (size_t j = 0; j < keys->count; j++) {
+			uint64_t never = keys->va[i], always = keys->va[j];
+			uint64_t flag = flag_of(kernel, block, never, always);
+			if (i != j && kernel_holds(kernel, flag) &&
+				kdbg_decode(kernel, block, never, always, flag, out))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool decode_by_timers(const struct kernel_image *kernel, struct code *code, struct kdbg *out)
+{
+	struct kernel_pe pe;
+	struct block_search search = { 0 };
+	struct decoder timers = { 0 };
+	uint32_t dump, timer;
+	if (!kernel_pe_open(kernel->space, kernel->reader, kernel->base, &pe) ||
+		!kernel_pe_export(&pe, dumpers[0], &dump) ||
+		!kernel_pe_export(&pe, "KeSetTimerEx", &timer))
+		return false;
+	code_walk(code, kernel->base + dump, WALK_LIMIT, block_visit, &search);
+	code_walk(code, kernel->base + timer, COPY_LIMIT, decoder_visit, &timers);
+	return search.block && timers.swaps && try_flags(kernel, search.block, &timers.keys, out);
+}
+
+// ---- without any export ---------------------------------------------------------------------
 // Eight bytes are swapped at `code`: REX.W 0F C8+r.
 static bool is_swap(const uint8_t *code)
 {
@@ -333,5 +389,6 @@ bool kdbg_find(
 		return true;
 	if (!code || kernel->space->mode->pointer_size != 8)
 		return false;
-	return decode_by_exports(kernel, code, out) || decode_by_scan(kernel, code, out);
+	return decode_by_exports(kernel, code, out) || decode_by_timers(kernel, code, out) ||
+	       decode_by_scan(kernel, code, out);
 }

@@ -664,6 +664,19 @@ static void encoded_data_is_decoded_without_any_export(void **state)
 	assert_decoded(w);
 }
 
+static void encoded_data_is_decoded_by_the_keys_of_timers_and_what_it_must_say(void **state)
+{
+	(void)state;
+	WORLD(w, 8);
+	encoded_block(w, BASE64);
+	exported(w, "KeCapturePersistentThreadState", "48 8D 05 {9000} 48 89 83 80 00 00 00 C3");
+	exported(w, "KeSetTimerEx",
+		"48 8B 05 {8700} 48 8B 05 {9800} 48 8B 35 {9808} 49 33 F1 48 0F CE 8B C8 48 D3 CE "
+		"C3");
+	world_open(w);
+	assert_decoded(w);
+}
+
 static void data_of_another_kernel_is_refused(void **state)
 {
 	(void)state;
@@ -713,6 +726,8 @@ int main(void)
 		cmocka_unit_test(number_of_services_is_behind_their_table),
 		cmocka_unit_test(encoded_data_is_decoded_by_the_function_that_a_dumper_calls),
 		cmocka_unit_test(encoded_data_is_decoded_without_any_export),
+		cmocka_unit_test(
+			encoded_data_is_decoded_by_the_keys_of_timers_and_what_it_must_say),
 		cmocka_unit_test(data_of_another_kernel_is_refused),
 		cmocka_unit_test(missing_keys_are_no_data),
 	};
