@@ -33,7 +33,8 @@ EI_TYPE(peb_ldr, "_PEB_LDR_DATA", PEB_LDR_FIELDS);
 EI_TYPE(parameters, "_RTL_USER_PROCESS_PARAMETERS", PARAMETERS_FIELDS);
 
 #define SESSION_SPACE_FIELDS(F, ALT)                                                               \
-	F(SessionId, UINT, MAY)
+	F(SessionId,   UINT, MAY)                                                                  \
+	F(ProcessList, HERE, MAY)
 EI_TYPE(session_space, "_MM_SESSION_SPACE", SESSION_SPACE_FIELDS);
 
 #define OBJECT_NAME_FIELDS(F, ALT)                                                                 \

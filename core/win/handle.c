@@ -25,12 +25,12 @@ struct handle_walk {
 	uint64_t leaf_va;     // of the page that is in `leaf`; 0: absent
 	uint64_t leaf_number;
 	handle_bits bits; // table, without an object
-	uint32_t body;    // from an object header to its body
+	uint32_t body;    // from what an entry points to, to the object's body
 	uint64_t missing; // pages of the table
 	uint8_t leaf[PAGE_SIZE];
 };
 
-static struct handle_walk *walk_begin(ei_run *run, uint64_t address)
+static struct handle_walk *walk_begin(ei_run *run, uint64_t address, bool bare)
 {
 	struct handle_walk *walk = ei_alloc(run->scratch, sizeof *walk);
 	if (!walk)
@@ -46,7 +46,7 @@ static struct handle_walk *walk_begin(ei_run *run, uint64_t address)
 	walk->root = code.u & ~(uint64_t)POINTER_FLAGS;
 	walk->level = code.u & LEVEL_MASK;
 	walk->per_page = PAGE_SIZE / walk->stride;
-	walk->body = (uint32_t)header.at->Body.offset;
+	walk->body = bare ? 0 : (uint32_t)header.at->Body.offset;
 	walk->limit = HANDLES_MAX;
 	// The first handle for which there is no page yet.
 	ei_val end = ei_get(table, NextHandleNeedingPool);
@@ -149,7 +149,7 @@ bool ei_next_handle(ei_run *run, ei_handle_cursor *cursor, ei_handle_entry *out)
 {
 	struct handle_walk *walk = cursor->state;
 	if (!walk) {
-		cursor->state = walk = walk_begin(run, cursor->table);
+		cursor->state = walk = walk_begin(run, cursor->table, cursor->bare);
 		if (!walk)
 			return false;
 		walk->mark = ei_arena_mark(run->scratch);

@@ -99,6 +99,25 @@ ei_val ei_process_session(ei_run *run, const eprocess *process)
 	return ei_get(session, SessionId);
 }
 
+#define SESSION_LINK_FIELDS(F, ALT) F(SessionProcessLinks, HERE, MAY)
+EI_TYPE(session_link, "_EPROCESS", SESSION_LINK_FIELDS);
+
+ei_iter ei_session_processes(ei_run *run, uint64_t address)
+{
+	session_space session = ei_at(run, session_space, address);
+	session_link link = ei_handle(run, session_link);
+	ei_val head = ei_get(session, ProcessList);
+	if (!ei_has(head) || link.at->SessionProcessLinks.offset < 0)
+		return iter_empty(run, &eprocess_spec);
+	struct list_query query = {
+		.what = "processes of a session",
+		.head = head.u,
+		.link_offset = link.at->SessionProcessLinks.offset,
+		.type = &eprocess_spec,
+	};
+	return list_iterate(run, &query);
+}
+
 ei_val ei_process_is_wow64(const eprocess *process)
 {
 	ei_val pointer = ei_get(*process, wow64);

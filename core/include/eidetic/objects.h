@@ -48,6 +48,7 @@ typedef struct ei_handle_entry {
 typedef struct ei_handle_cursor {
 	uint64_t table;
 	void *state;
+	bool bare; // entries are objects themselves, without their headers: PspCidTable
 } ei_handle_cursor;
 
 // The handles of a table that are in use, in ascending order, one a call: false after the last.

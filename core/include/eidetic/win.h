@@ -65,6 +65,8 @@ EI_API const ei_space *ei_process_space(ei_run *run, const eprocess *process);
 
 EI_API ei_val ei_process_handle_count(ei_run *run, const eprocess *process);
 EI_API ei_val ei_process_session(ei_run *run, const eprocess *process);
+// The processes on the list of a session (an address of an _MM_SESSION_SPACE).
+EI_API ei_iter ei_session_processes(ei_run *run, uint64_t session);
 EI_API ei_val ei_process_is_wow64(const eprocess *process);
 EI_API ei_val ei_process_path(ei_run *run, const eprocess *process); // device path, by the kernel
 // From the process's own memory (PEB): what the process says of itself.
