@@ -1,10 +1,12 @@
 // The table of recipes, and what carries them out.
 //
 // "Seen in" says where a recipe was compared with a kernel's real code: disassembly of a 19041
-// kernel, decompiled functions with their symbols of builds 9600 (8.1) to 26100 (11 24H2). "public"
-// marks those that rest on published descriptions alone. The 32-bit ones are all of that kind:
-// there the debugger's data is in clear and names the same globals. SPDX-License-Identifier:
-// Apache-2.0
+// kernel, from which fifteen of these functions were also assembled again and gone through with
+// this table, and decompiled functions with their symbols of builds 9600 (8.1) to 26100 (11 24H2).
+// "(the call)": only the exported function was seen there, not the one it calls. "public" marks
+// what rests on published descriptions alone. The 32-bit ones are all of that kind: there the
+// debugger's data is in clear and names the same globals.
+// SPDX-License-Identifier: Apache-2.0
 #include "win/globals_recipe.h"
 
 enum {
