@@ -189,7 +189,7 @@ static struct ioc_node *item_leaf(struct document *document, struct ioc_node *pa
 	wish.condition = condition->condition;
 	wish.negated ^= condition->negated;
 	wish.value = document->text.data ? document->text.data : "";
-	wish.length = document->text.length;
+	wish.length = document->text.cut ? IOC_VALUE_MAX + 1 : document->text.length;
 	struct ioc_node *node = leaf_add(reading, parent, &wish);
 	node->leaf.exclusion = condition->negated && reading->format == IOC_OPENIOC_10;
 	if (strcmp(node->leaf.term->name, search) != 0)

@@ -286,8 +286,7 @@ struct ioc_node *leaf_add(
 	};
 	if (wish->length > IOC_VALUE_MAX) {
 		node->leaf.reason = IOC_BAD_VALUE;
-		reading_note(reading, reading->line,
-			"a value of %zu bytes is left out, at most %d are read", wish->length,
+		reading_note(reading, reading->line, "a value of more than %d bytes is left out",
 			IOC_VALUE_MAX);
 	} else {
 		node->leaf.value = reading_text(reading, wish->value, wish->length);

@@ -438,7 +438,7 @@ static void literals_are_what_every_match_has(void **state)
 		{ "[abc]+tail", "tail" },
 		{ "\\d+name\\w", "name" },
 		{ "\\x41bcd", "" },
-		{ "\\x{41}bcd", "" },
+		{ "\\x{41}bcd", "bcd" },
 		{ "(?i)abcdef", "abcdef" },
 		{ "(?x)a b c d", "" },
 		{ "\\Qa.b|c\\E", "" },
