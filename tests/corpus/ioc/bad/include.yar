@@ -1,0 +1,3 @@
+a.yar
+include "/etc/passwd"
+rule a { condition: true }

@@ -1,0 +1,2 @@
+a.yar
+rule a { strings: $a = condition: $a }
