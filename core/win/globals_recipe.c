@@ -2,7 +2,8 @@
 //
 // "Seen in" says where a recipe was compared with a kernel's real code: disassembly of a 19041
 // kernel, from which fifteen of these functions were also assembled again and gone through with
-// this table, and decompiled functions with their symbols of builds 9600 (8.1) to 26100 (11 24H2).
+// this table, and decompiled functions with their symbols of Windows 10 before 17134, of 22631 and
+// of 11 24H2.
 // "(the call)": only the exported function was seen there, not the one it calls. "public" marks
 // what rests on published descriptions alone. The 32-bit ones are all of that kind: there the
 // debugger's data is in clear and names the same globals.
@@ -185,8 +186,8 @@ static const struct recipe recipes[] = {
 	{ "MmPfnDatabase",       BY(DUMP),   PUT_V, 4, 0, 0, 1, 0x14, 0, looks_outside, 2600, 0, "public" },
 
 	// Processes and threads by id. Until 23H2 the table is read one call deeper.
-	{ "PspCidTable", BY("PsLookupProcessByProcessId"), READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631, 26100" },
-	{ "PspCidTable", BY("PsLookupThreadByThreadId"),   READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "9600, 10586, 19041, 22631" },
+	{ "PspCidTable", BY("PsLookupProcessByProcessId"), READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "before 17134, 19041 (the call), 22631, 24H2" },
+	{ "PspCidTable", BY("PsLookupThreadByThreadId"),   READ, 0, 0, 1, 1, 0, 0, looks_handle_table, 2600, 0, "before 17134, 22631" },
 
 	// Types of objects. The table comes first: the cookie is proven with it.
 	{ "ObTypeIndexTable", BY("ObGetObjectType"),                   ARRAY, 0, 0, 0, 1, 0, 0, looks_type_table, 7600, 0, "19041, 22631" },

@@ -1,5 +1,5 @@
 // Functions of the kernel, each with the instructions that matter and some that do not: in the
-// forms that disassembly of a 19041 kernel and decompiled 9600 to 26100 kernels show, shortened.
+// forms that disassembly of a 19041 kernel and decompiled later and earlier ones show, shortened.
 // SPDX-License-Identifier: Apache-2.0
 #include "code.h"
 
