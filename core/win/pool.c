@@ -20,7 +20,7 @@ enum {
 
 static const char *const known_tags[] = { "Proc", "Thre", "File", "Muta", "Driv", "Devi", "Symb",
 	"MmLd", "CM10", "AtmT", "TcpL", "TcpE", "UdpA", "TTcb", "Even", "Sema", "Key ", "Sect",
-	"Obtb", "Toke" };
+	"Obtb", "Toke", "Cbrb", "IoFs", "IoSh", "DbCb", "Pnp9", "PnpD", "PnpC" };
 
 static uint32_t tag_value(const char *tag)
 {
