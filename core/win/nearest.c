@@ -156,7 +156,7 @@ static bool seen_before(struct profile *const *seen, size_t count, const struct 
 
 struct trials {
 	struct profile *seen[CANDIDATES_MAX + SHIFTED_MAX];
-	size_t seen_count, tried;
+	size_t seen_count, tried, layouts;
 	struct trial best;
 };
 
@@ -171,6 +171,7 @@ static ei_error *try_candidate(const struct nearest_wish *wish, const struct glo
 	struct offer offer = { .types = types, .lender = types };
 	ei_error *error = try_types(wish, globals, &offer, &trials->best, &tried);
 	trials->seen[trials->seen_count++] = EI_GIVE(types);
+	trials->layouts++;
 	trials->tried += tried;
 	return error;
 }
@@ -337,7 +338,7 @@ ei_error *profile_nearest(const struct nearest_wish *wish, struct nearest *out)
 	if (!trials.best.profile)
 		return ei_fail(EI_E_REQUIREMENT,
 			"the System process is found with none of the %zu built-in layouts for %s",
-			trials.seen_count, wish->session->identity.kernel.mode->name);
+			trials.layouts, wish->session->identity.kernel.mode->name);
 	*out = (struct nearest){ .profile = trials.best.profile };
 	describe(wish, &trials.best, out);
 	return NULL;

@@ -84,27 +84,35 @@ static void test_root(struct verification *v, const eprocess *p)
 
 // Threads on the list: as many as are counted, or more, for those that exited stay while they are
 // referred to. Who has none that is counted has ended.
+static void test_thread_count(
+	struct verification *v, const eprocess *p, uint64_t head, ei_val first)
+{
+	ei_val threads = ei_get(*p, ActiveThreads), node = first;
+	uint32_t steps = 0;
+	if (!ei_has(threads))
+		return;
+	uint64_t wanted = MIN(threads.u, (uint64_t)THREAD_STEPS_MAX);
+	for (; steps < wanted && ei_has(node) && node.u != head; steps++)
+		node = ei_read_ptr(v->run, NULL, node.u);
+	bool none_left = !threads.u && first.u != head;
+	if (none_left && !ei_u64_or(ei_get(*p, ExitTime), 0))
+		test_count(v, THREAD_COUNT, false);
+	else if (ei_has(node))
+		test_count(v, THREAD_COUNT, threads.u < THREADS_MAX && steps == wanted);
+}
+
 static void test_threads(struct verification *v, const eprocess *p)
 {
-	ei_val head = ei_get(*p, ThreadList), threads = ei_get(*p, ActiveThreads);
-	uint32_t pointer_size = ei_pointer_size(v->run), steps = 0;
+	ei_val head = ei_get(*p, ThreadList);
 	if (!ei_has(head))
 		return;
 	ei_val node = ei_read_ptr(v->run, NULL, head.u);
 	if (!ei_has(node))
 		return;
-	ei_val back = ei_read_ptr(v->run, NULL, node.u + pointer_size);
+	ei_val back = ei_read_ptr(v->run, NULL, node.u + ei_pointer_size(v->run));
 	test_count(v, THREADS, is_kernel_address(v, node.u) && (!ei_has(back) || back.u == head.u));
-	if (!ei_has(threads) || !ei_has(back) || back.u != head.u)
-		return;
-	uint64_t wanted = MIN(threads.u, (uint64_t)THREAD_STEPS_MAX);
-	for (; steps < wanted && ei_has(node) && node.u != head.u; steps++)
-		node = ei_read_ptr(v->run, NULL, node.u);
-	bool none_left = !threads.u && steps == 0 && ei_has(node) && node.u != head.u;
-	if (ei_has(node))
-		test_count(v, THREAD_COUNT,
-			threads.u < THREADS_MAX && steps == wanted &&
-				(!none_left || ei_u64_or(ei_get(*p, ExitTime), 0)));
+	if (ei_has(back) && back.u == head.u)
+		test_thread_count(v, p, head.u, node);
 }
 
 static void test_below(struct verification *v, enum test test, ei_val number, uint64_t limit)

@@ -139,20 +139,27 @@ static bool path_fits(ei_val path, ei_val name)
 	       !strncasecmp(path.s + path.length - name.length, name.s, name.length);
 }
 
-void test_image(
+static void test_place(
 	struct verification *v, const struct image_tests *tests, const struct image_facts *image)
 {
-	ei_val base = image->base, size = image->size, name = image->name, path = image->path;
+	ei_val base = image->base, size = image->size;
 	uint8_t magic[2];
 	bool has_header = ei_has(base) && ei_read(v->run, image->space, base.u, magic, 2) == 2;
 	bool is_image = has_header && !memcmp(magic, "MZ", 2);
 	if (ei_has(base))
 		test_count(v, tests->base, image->is_placed && (!has_header || is_image));
-	if (ei_has(size)) {
-		uint64_t known = is_image ? size_by_header(v, image) : 0;
-		bool whole = size.u && !(size.u & PAGE_MASK) && size.u < UINT32_MAX;
-		test_count(v, tests->size, known ? size.u == known : whole);
-	}
+	if (!ei_has(size))
+		return;
+	uint64_t known = is_image ? size_by_header(v, image) : 0;
+	bool whole = size.u && !(size.u & PAGE_MASK) && size.u < UINT32_MAX;
+	test_count(v, tests->size, known ? size.u == known : whole);
+}
+
+void test_image(
+	struct verification *v, const struct image_tests *tests, const struct image_facts *image)
+{
+	ei_val name = image->name, path = image->path;
+	test_place(v, tests, image);
 	if (name.state == EI_GARBAGE || (ei_has(name) && name.length))
 		test_count(v, tests->name, ei_has(name) && is_printable(name));
 	if (path.state == EI_GARBAGE)
