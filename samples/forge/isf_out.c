@@ -80,6 +80,26 @@ static void add_symbols(const struct forge *f, json_t *isf)
 			json_pack("{s:I}", "address", (json_int_t)f->invented[i].rva));
 }
 
+// Tables made from layouts lack this enumeration, which tools name pool types by.
+static void add_pool_types(json_t *isf)
+{
+	static const char *const bases[] = { "long", "int", "int32", "uint32" };
+	json_t *enums = json_object_get(isf, "enums");
+	if (!json_is_object(enums))
+		json_object_set_new(isf, "enums", enums = json_object());
+	if (json_object_get(enums, "_POOL_TYPE"))
+		return;
+	for (size_t i = 0; i < ARRAY_LENGTH(bases); i++) {
+		if (!json_object_get(json_object_get(isf, "base_types"), bases[i]))
+			continue;
+		json_object_set_new(enums, "_POOL_TYPE",
+			json_pack("{s:s, s:i, s:{s:i, s:i, s:i, s:i}}", "base", bases[i], "size", 4,
+				"constants", "NonPagedPool", 0, "PagedPool", 1,
+				"NonPagedPoolMustSucceed", 2, "DontUseThisType", 3));
+		return;
+	}
+}
+
 static void add_identity(const struct forge *f, json_t *isf)
 {
 	json_t *metadata = json_object_get(isf, "metadata");
@@ -125,6 +145,7 @@ ei_error *isf_write(struct forge *f, const char *dir)
 		isf = isf_of_profile(f->profile);
 	add_symbols(f, isf);
 	add_identity(f, isf);
+	add_pool_types(isf);
 	char *json = json_dumps(isf, JSON_COMPACT);
 	json_decref(isf);
 	if (!json)

@@ -60,7 +60,16 @@ static void add_dlls(json_t *process, uint32_t sets, bool old)
 	json_object_set_new(process, "dlls", dlls);
 }
 
-static void add_handles(json_t *process)
+static void append_handles(json_t *handles, const struct desktop_handle *h, bool gui)
+{
+	for (; h->type; h++) {
+		if (!h->gui || gui)
+			json_array_append_new(handles,
+				json_pack("{s:s, s:s*}", "type", h->type, "name", h->name));
+	}
+}
+
+static void add_handles(json_t *process, bool gui)
 {
 	json_t *handles = json_pack("[{s:s,s:s},{s:s},{s:s,s:s},{s:s,s:s}]", "type", "File", "name",
 		"\\Windows\\System32", "type", "Event", "type", "Key", "name",
@@ -69,6 +78,7 @@ static void add_handles(json_t *process)
 	json_object_set_new(json_array_get(handles, 3), "name",
 		json_sprintf("SM0:%llu:304:WilStaging_02",
 			(unsigned long long)scenario_number(process, "pid", 0)));
+	append_handles(handles, desktop_handles, gui);
 	json_object_set_new(process, "handles", handles);
 }
 
@@ -143,7 +153,11 @@ static void add_process(struct population *p, size_t i, uint64_t order)
 	if (!d->minimal) {
 		add_dlls(process, d->dlls, f->build < 7600);
 		add_environment(p, process, d->session == 1 && d->dlls & DLL_GUI);
-		add_handles(process);
+		add_handles(process, d->session == 1 && d->dlls & DLL_GUI);
+	} else if (d->fixed_pid == 4) {
+		json_t *handles = json_array();
+		append_handles(handles, system_handles, false);
+		json_object_set_new(process, "handles", handles);
 	}
 	json_array_append_new(json_object_get(p->scenario, "processes"), process);
 }

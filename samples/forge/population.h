@@ -33,6 +33,11 @@ struct desktop_value {
 	bool transient;
 };
 
+struct desktop_handle {
+	const char *type, *name;
+	bool gui; // of programs with windows only
+};
+
 struct desktop_callback {
 	const char *kind, *module, *altitude;
 };
@@ -43,6 +48,8 @@ extern const struct desktop_dll desktop_dlls[];
 extern const char *const desktop_drivers[];
 extern const struct desktop_hive desktop_hives[];
 extern const struct desktop_value desktop_values[];
+extern const struct desktop_handle desktop_handles[];
+extern const struct desktop_handle system_handles[];
 extern const struct desktop_callback desktop_callbacks[];
 
 #endif

@@ -137,6 +137,37 @@ const struct desktop_dll desktop_dlls[] = {
 	{ NULL, 0, false },
 };
 
+const struct desktop_handle desktop_handles[] = {
+	{ "Directory", "\\KnownDlls", false },
+	{ "Event", NULL, false },
+	{ "Key", "MACHINE", false },
+	{ "ALPC Port", NULL, false },
+	{ "IoCompletion", NULL, false },
+	{ "TpWorkerFactory", NULL, false },
+	{ "EtwRegistration", NULL, false },
+	{ "Thread", NULL, false },
+	{ "Section", NULL, false },
+	{ "Directory", "\\Sessions\\1\\BaseNamedObjects", true },
+	{ "WindowStation", "\\Sessions\\1\\Windows\\WindowStations\\WinSta0", true },
+	{ "Desktop", "\\Sessions\\1\\Windows\\Default", true },
+	{ "Section", "\\Sessions\\1\\Windows\\ThemeSection", true },
+	{ "Key", "USER", true },
+	{ NULL, NULL, false },
+};
+
+const struct desktop_handle system_handles[] = {
+	{ "File", "\\Windows\\System32\\config\\SYSTEM", false },
+	{ "File", "\\Windows\\System32\\config\\SOFTWARE", false },
+	{ "File", "\\pagefile.sys", false },
+	{ "Key", "MACHINE\\SYSTEM\\ControlSet001\\Control", false },
+	{ "Key", "MACHINE\\SYSTEM\\ControlSet001\\Services", false },
+	{ "Directory", "\\GLOBAL??", false },
+	{ "Directory", "\\Device", false },
+	{ "Event", "\\Security\\LSA_AUTHENTICATION_INITIALIZED", false },
+	{ "Thread", NULL, false },
+	{ NULL, NULL, false },
+};
+
 const struct desktop_callback desktop_callbacks[] = {
 	{ "process", "cng.sys", NULL },
 	{ "process", "ksecdd.sys", NULL },
