@@ -23,9 +23,9 @@ struct table {
 	uint32_t line;
 	size_t columns;
 	enum role roles[COLUMNS_MAX];
-	char names[COLUMNS_MAX][40];
-	bool named; // there is a header
-	bool known; // it names a kind of value
+	enum observable kinds[COLUMNS_MAX]; // of VALUE columns
+	bool named;                         // there is a header
+	bool known;                         // it names a kind of value
 	size_t values, unknown;
 	uint32_t first_unknown;
 };
@@ -103,8 +103,6 @@ static enum role role_of(const char *name)
 		{ "comment", TITLE },
 		{ "family", TITLE },
 	};
-	if (observable_named(name))
-		return VALUE;
 	for (size_t i = 0; i < ARRAY_LENGTH(roles); i++)
 		if (!strcasecmp(roles[i].name, name))
 			return roles[i].role;
@@ -124,10 +122,11 @@ static void header_read(struct table *table, const struct row *row)
 	table->named = true;
 	table->columns = row->count;
 	for (size_t i = 0; i < row->count; i++) {
-		snprintf(table->names[i], sizeof table->names[i], "%.*s",
-			(int)MIN(row->cells[i].length, sizeof table->names[i] - 1),
+		char name[40];
+		snprintf(name, sizeof name, "%.*s", (int)MIN(row->cells[i].length, sizeof name - 1),
 			row->cells[i].text);
-		table->roles[i] = role_of(table->names[i]);
+		table->kinds[i] = observable_named(name);
+		table->roles[i] = table->kinds[i] ? VALUE : role_of(name);
 		table->known |= table->roles[i] == VALUE || table->roles[i] == TYPED_VALUE;
 	}
 }
@@ -154,15 +153,15 @@ static bool is_digest(enum observable kind)
 static enum observable cell_kind(const struct table *table, const struct row *row, size_t column)
 {
 	const struct cell *cell = &row->cells[column];
-	enum observable form = observable_guess(cell->text, cell->length);
 	if (!cell->length)
 		return OBSERVABLE_NONE;
 	if (table->roles[column] == VALUE)
-		return typed_kind(observable_named(table->names[column]), cell->text, cell->length);
-	// A column of another name may hold links, dates, names: only digests are beyond doubt.
-	if (table->known && !is_digest(form))
+		return typed_kind(table->kinds[column], cell->text, cell->length);
+	if (table->roles[column] == TITLE)
 		return OBSERVABLE_NONE;
-	return table->roles[column] == TITLE ? OBSERVABLE_NONE : form;
+	// A column of another name may hold links, dates, names: only digests are beyond doubt.
+	enum observable form = observable_guess(cell->text, cell->length);
+	return table->known && !is_digest(form) ? OBSERVABLE_NONE : form;
 }
 
 static size_t row_values(struct table *table, struct row *row, struct found *found)
@@ -172,7 +171,8 @@ static size_t row_values(struct table *table, struct row *row, struct found *fou
 	for (size_t i = 0; i < row->count; i++) {
 		struct cell *cell = &row->cells[i];
 		enum observable kind = cell_kind(table, row, i);
-		if (kind != OBSERVABLE_PATH && kind != OBSERVABLE_KEY && cell->length) {
+		// Digests have no fangs, and paths and keys mean their brackets.
+		if (!is_digest(kind) && kind != OBSERVABLE_PATH && kind != OBSERVABLE_KEY) {
 			cell->length = refang(cell->text, cell->length);
 			kind = cell_kind(table, row, i);
 		}

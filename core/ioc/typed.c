@@ -80,6 +80,8 @@ static bool has_form(enum observable kind, const char *value, size_t length)
 enum observable typed_kind(enum observable kind, const char *value, size_t length)
 {
 	enum observable form = observable_guess(value, length);
+	if (form == kind)
+		return kind;
 	// Exporters write addresses as domains, and paths as names.
 	if (kind == OBSERVABLE_DOMAIN && form == OBSERVABLE_IP)
 		return form;

@@ -484,7 +484,7 @@ static void literals_never_lose_a_match(void **state)
 				pieces[(seed >> 16) % ARRAY_LENGTH(pieces)]);
 		}
 		EI_OWNED(regex) regex = NULL;
-		EI_OWNED(ei_error) error = regex_create(pattern, used, true, &regex);
+		ei_error_drop(regex_create(pattern, used, true, &regex)); // many make no sense
 		size_t length = regex_literal(pattern, used, literal);
 		for (size_t t = 0; regex && t < ARRAY_LENGTH(texts); t++) {
 			if (regex_match(regex, texts[t], strlen(texts[t])) != IOC_TRUE)
