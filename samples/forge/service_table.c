@@ -45,7 +45,7 @@ static bool service_write(struct forge *f, const struct services *s, uint32_t in
 	int64_t distance = (int64_t)(to - s->table);
 	if (distance >= 1 << 27 || distance < -(1 << 27))
 		return false;
-	write_u32(f, &f->kernel, at, (uint32_t)(distance << 4) | index % 5);
+	write_u32(f, &f->kernel, at, (uint32_t)((uint64_t)distance << 4) | index % 5);
 	return true;
 }
 
