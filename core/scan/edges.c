@@ -7,11 +7,11 @@
 
 enum {
 	FRAMES_MAX = 1 << 28, // 1 TiB of physical addresses; above, every seam is read
-	SIDE = 6,             // bytes kept at each end
-	WIDE_GRAM = 3,        // characters of UTF-16
+	SIDE = 8,             // bytes kept at each end
 	BITS_LEAST = 16,
-	BITS_MOST = 27, // 16 MiB
-	BITS_EACH = 32, // of the table, for each byte of a term
+	BITS_MOST = 27,   // 16 MiB
+	BITS_EACH = 128,  // of the table, for each byte of a term
+	LENGTH_LEAST = 3, // of a term that has grams
 };
 
 struct page_edge {
@@ -20,37 +20,92 @@ struct page_edge {
 
 // ---- grams ----------------------------------------------------------------------------------
 
-static uint64_t gram_hash(const struct edges *edges, uint32_t gram, bool wide)
-{
-	// Case is one bit in letters; in other bytes it only lets more through.
-	uint64_t folded = (gram | UINT32_C(0x20202020)) + (wide ? UINT64_C(1) << 32 : 0);
-	return folded * UINT64_C(0x9e3779b97f4a7c15) >> (64 - edges->bits);
-}
+// Longer grams are rarer; a term has grams of the longest kind that it is long enough for, and all
+// of such a gram is seen wherever the edge cuts it.
+struct kind {
+	unsigned count, step; // bytes, and from each to the next
+};
 
-static uint32_t gram_load(const uint8_t *bytes, unsigned count, unsigned step)
+static const struct kind kinds[] = { { 8, 1 }, { 4, 1 }, { 3, 1 }, { 4, 2 }, { 3, 2 } };
+_Static_assert(ARRAY_LENGTH(kinds) == EDGES_KINDS, "one mark each");
+
+static uint64_t gram_load(const uint8_t *bytes, const struct kind *kind)
 {
-	uint32_t gram = 0;
-	for (unsigned i = 0; i < count; i++)
-		gram |= (uint32_t)bytes[(size_t)i * step] << 8 * i;
+	uint64_t gram = 0;
+	if (kind->count == 8)
+		return load_u64(bytes);
+	for (unsigned i = 0; i < kind->count; i++)
+		gram |= (uint64_t)bytes[(size_t)i * kind->step] << 8 * i;
 	return gram;
 }
 
-static void gram_add(struct edges *edges, uint32_t gram, bool wide)
+// Three bits in one word of the table, so that of grams that are in no term one in thousands is
+// taken for one. Case is one bit in letters; in other bytes folding only lets more through.
+struct mark {
+	size_t word;
+	uint64_t bits;
+};
+
+static struct mark gram_mark(const struct edges *edges, uint64_t gram, size_t kind)
 {
-	uint64_t hash = gram_hash(edges, gram, wide);
-	edges->grams[hash / 64] |= UINT64_C(1) << hash % 64;
+	uint64_t hash = (gram | UINT64_C(0x2020202020202020)) + kind * UINT64_C(0x9fb21c651e98df25);
+	hash ^= hash >> 32;
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	hash ^= hash >> 29;
+	hash *= UINT64_C(0xbf58476d1ce4e5b9);
+	return (struct mark){ hash >> (64 - edges->bits + 6),
+		UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) |
+			UINT64_C(1) << (hash >> 12 & 63) };
 }
 
-static bool has_gram(const struct edges *edges, uint32_t gram, bool wide)
+static bool has_gram(const struct edges *edges, uint64_t gram, size_t kind)
 {
-	uint64_t hash = gram_hash(edges, gram, wide);
-	return edges->grams[hash / 64] >> hash % 64 & 1;
+	struct mark mark = gram_mark(edges, gram, kind);
+	return (edges->grams[mark.word] & mark.bits) == mark.bits;
 }
 
-static void grams_add(struct edges *edges, const uint8_t *text, size_t length)
+// Most seams fall by the two bytes at the edge alone, in a table that stays in the nearest cache.
+static unsigned pair_index(uint8_t left, uint8_t right)
 {
-	for (size_t i = 0; i + edges->gram <= length; i++)
-		gram_add(edges, gram_load(text + i, edges->gram, 1), false);
+	return (left | 0x20u) << 8 | (right | 0x20u);
+}
+
+static void pair_add(struct edges *edges, uint8_t left, uint8_t right)
+{
+	unsigned pair = pair_index(left, right);
+	edges->pairs[pair / 8] |= (uint8_t)(1 << pair % 8);
+}
+
+static bool has_pair(const struct edges *edges, uint8_t left, uint8_t right)
+{
+	unsigned pair = pair_index(left, right);
+	return edges->pairs[pair / 8] >> pair % 8 & 1;
+}
+
+static void pairs_add(struct edges *edges, const uint8_t *text, size_t length, unsigned step)
+{
+	for (size_t i = 0; step == 1 && i + 1 < length; i++)
+		pair_add(edges, text[i], text[i + 1]);
+	for (size_t i = 0; step == 2 && i < length; i++) {
+		pair_add(edges, text[i], 0);
+		pair_add(edges, 0, text[i]);
+	}
+}
+
+// The grams of a text whose bytes stand `step` apart in memory.
+static void grams_add(struct edges *edges, const uint8_t *text, size_t length, unsigned step)
+{
+	size_t kind = 0;
+	while (kinds[kind].step != step || kinds[kind].count > length)
+		if (++kind == ARRAY_LENGTH(kinds))
+			return;
+	edges->has[kind] = true;
+	pairs_add(edges, text, length, step);
+	const struct kind close = { kinds[kind].count, 1 };
+	for (size_t i = 0; i + close.count <= length; i++) {
+		struct mark mark = gram_mark(edges, gram_load(text + i, &close), kind);
+		edges->grams[mark.word] |= mark.bits;
+	}
 }
 
 // A name on the wire has the length of a label where its text has a dot.
@@ -67,7 +122,7 @@ static void labels_add(struct edges *edges, const uint8_t *text, size_t length)
 	}
 	wire[label] = (uint8_t)(length - label);
 	wire[length + 1] = 0;
-	grams_add(edges, wire, length + 2);
+	grams_add(edges, wire, length + 2, 1);
 }
 
 // Other scripts fold in ways of their own, and their units have more than one byte that counts.
@@ -82,26 +137,21 @@ static bool is_ascii(const struct term *term)
 static void term_add(struct edges *edges, const struct term *term)
 {
 	const uint8_t *text = (const uint8_t *)term->text;
-	if (term->length < WIDE_GRAM || term->length > TERM_LONGEST || !is_ascii(term)) {
+	if (term->length < LENGTH_LEAST || term->length > TERM_LONGEST || !is_ascii(term)) {
 		edges->any = true;
 		return;
 	}
-	for (uint32_t i = 0; i + WIDE_GRAM <= term->length; i++)
-		gram_add(edges, gram_load(text + i, WIDE_GRAM, 1), true);
-	grams_add(edges, text, term->length);
+	grams_add(edges, text, term->length, 1);
+	grams_add(edges, text, term->length, 2);
 	labels_add(edges, text, term->length);
 }
 
 static bool grams_init(struct edges *edges, const struct term *terms, size_t count)
 {
 	uint64_t bytes = 0;
-	edges->gram = 4;
 	edges->bits = BITS_LEAST;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		bytes += terms[i].length;
-		if (terms[i].length < edges->gram)
-			edges->gram = 3;
-	}
 	while (edges->bits < BITS_MOST && UINT64_C(1) << edges->bits < BITS_EACH * bytes)
 		edges->bits++;
 	edges->grams = calloc((size_t)1 << (edges->bits - 6), sizeof *edges->grams);
@@ -176,20 +226,22 @@ struct pass_consumer edges_consumer(struct edges *edges)
 
 // ---- asking ---------------------------------------------------------------------------------
 
-// `bytes`: SIDE of either page.
-static bool gram_crosses(const struct edges *edges, const uint8_t *bytes)
+// True when between the units of a gram there are zeroes.
+static bool is_wide(const uint8_t *bytes, const struct kind *kind)
 {
-	for (unsigned at = SIDE - edges->gram + 1; at < SIDE; at++)
-		if (has_gram(edges, gram_load(bytes + at, edges->gram, 1), false))
-			return true;
-	return false;
+	uint8_t any = 0;
+	for (unsigned i = 0; i < kind->count; i++)
+		any |= bytes[2 * i + 1];
+	return !any;
 }
 
-static bool wide_gram_crosses(const struct edges *edges, const uint8_t *bytes)
+// `bytes`: SIDE of either page.
+static bool gram_crosses(const struct edges *edges, const uint8_t *bytes, size_t index)
 {
-	for (unsigned at = SIDE - 2 * WIDE_GRAM + 1; at < SIDE; at++)
-		if (!bytes[at + 1] && !bytes[at + 3] && !bytes[at + 5] &&
-			has_gram(edges, gram_load(bytes + at, WIDE_GRAM, 2), true))
+	const struct kind *kind = &kinds[index];
+	for (unsigned at = SIDE - kind->count * kind->step + 1; at < SIDE; at++)
+		if ((kind->step == 1 || is_wide(bytes + at, kind)) &&
+			has_gram(edges, gram_load(bytes + at, kind), index))
 			return true;
 	return false;
 }
@@ -201,5 +253,10 @@ bool edges_may_cross(const struct edges *edges, uint64_t frame, uint64_t next_fr
 		return true;
 	memcpy(bytes, edges->pages[frame].last, SIDE);
 	memcpy(bytes + SIDE, edges->pages[next_frame].first, SIDE);
-	return gram_crosses(edges, bytes) || wide_gram_crosses(edges, bytes);
+	if (!has_pair(edges, bytes[SIDE - 1], bytes[SIDE]))
+		return false;
+	for (size_t kind = 0; kind < ARRAY_LENGTH(kinds); kind++)
+		if (edges->has[kind] && gram_crosses(edges, bytes, kind))
+			return true;
+	return false;
 }

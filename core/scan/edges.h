@@ -2,8 +2,8 @@
 // may lie from all others.
 //
 // A term that lies across two pages has consecutive bytes of its own at both sides of the edge: a
-// gram of it, three characters of UTF-16 or four bytes (three where a term has no more), crosses.
-// Few of all grams occur in terms, so that of a hundred seams a few are read.
+// gram of it, of up to eight bytes or four characters of UTF-16, crosses. Few of all grams occur in
+// terms, so that of a hundred seams one or two are read.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef SCAN_EDGES_H
 #define SCAN_EDGES_H
@@ -12,17 +12,20 @@
 
 struct term;
 
+enum { EDGES_KINDS = 5 };
+
 struct edges {
 	uint64_t frames;         // pages at or above are not kept
 	struct page_edge *pages; // by frame; zeroes for what a pass has not seen
-	uint64_t *grams;         // a bit for each hash of a gram
-	unsigned bits;           // of such a hash
-	unsigned gram;           // bytes of a gram of bytes: 3 or 4
+	uint64_t *grams;         // a Bloom filter
+	unsigned bits;           // it has 1 << bits
+	uint8_t pairs[1 << 13];  // a bit for each two bytes in a row, folded
+	bool has[EDGES_KINDS];   // grams of these kinds
 	bool any;                // something is looked for that has no grams
 };
 
-// Keeps six bytes at each end of a page: 12 bytes of memory for each page that is not a hole. Knows
-// the grams of all terms in all their spellings. False without memory.
+// Keeps eight bytes at each end of a page: 16 bytes of memory for each page that is not a hole.
+// Knows the grams of all terms in all their spellings. False without memory.
 bool edges_init(
 	struct edges *edges, const struct image *image, const struct term *terms, size_t count);
 void edges_deinit(struct edges *edges);
