@@ -425,6 +425,7 @@ void unloaded_create_all(struct forge *f);
 void registry_create_all(struct forge *f);
 void handle_create_all(struct forge *f);
 void term_write_all(struct forge *f);
+void net_create_all(struct forge *f);
 void damage_apply(struct forge *f);
 
 // ---- dump.c

@@ -21,6 +21,7 @@ static const struct known_key known_keys[] = {
 	{ "free_pages",   JSON_NULL,   NULL },
 	{ "hives",        JSON_ARRAY,  "a list" },
 	{ "kernel",       JSON_OBJECT, "an object" },
+	{ "network",      JSON_ARRAY,  "a list" },
 	{ "paging",       JSON_STRING, "text" },
 	{ "population",   JSON_STRING, "text" },
 	{ "processes",    JSON_ARRAY,  "a list" },
