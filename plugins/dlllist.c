@@ -1,10 +1,11 @@
 // dlllist: modules of each process in load order, from its own loader's list.
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/pattern.h>
+#include <eidetic/pe.h>
 #include <eidetic/win.h>
 
 enum { PID, PROCESS, BASE, SIZE, NAME, PATH, LOADED, OUTPUT, FOUND, COLUMNS };
-enum { OPT_PID, OPT_OFFSET, OPT_NAME, OPT_BASE, OPT_IGNORE_CASE };
+enum { OPT_PID, OPT_OFFSET, OPT_NAME, OPT_BASE, OPT_IGNORE_CASE, OPT_DUMP };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -25,10 +26,29 @@ static const ei_option options[] = {
 	[OPT_NAME]        = { "name",        EI_STR,  0,       "only modules whose name or path this pattern is found in" },
 	[OPT_BASE]        = { "base",        EI_UINT, 0,       "only the module mapped at this address" },
 	[OPT_IGNORE_CASE] = { "ignore-case", EI_BOOL, 0,       "--name without regard to case" },
+	[OPT_DUMP]        = { "dump",        EI_BOOL, 0,       "write each module, as mapped, into the output folder" },
 };
 // clang-format on
 
-static void emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
+static ei_error *dump(ei_run *r, const eprocess *p, const ldr_entry *m, ei_val *file)
+{
+	ei_val path = ei_get(*m, FullDllName);
+	*file = ei_absent(EI_NONE);
+	if (!ei_has(ei_opt(r, OPT_DUMP)))
+		return NULL;
+	return ei_pe_extract_entry(r,
+		&(ei_pe_entry){
+			.space = ei_process_space(r, p),
+			.prefix = ei_text(ei_scratch(r), "pid.%llu.",
+				(unsigned long long)ei_u64_or(ei_get(*p, UniqueProcessId), 0)),
+			.path = ei_has(path) && path.length ? path : ei_get(*m, BaseDllName),
+			.at = m->obj.va,
+			.base = ei_u64_or(ei_get(*m, DllBase), 0),
+		},
+		file);
+}
+
+static ei_error *emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
 {
 	ei_iter it = ei_process_modules(r, p);
 	for (ldr_entry m = ei_handle(r, ldr_entry); ei_next(&it, &m);) {
@@ -38,6 +58,8 @@ static void emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
 			continue;
 		if (!ei_pattern_found(r, wanted, name) && !ei_pattern_found(r, wanted, path))
 			continue;
+		ei_val file;
+		EI_TRY(dump(r, p, &m, &file));
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [PID] = ei_get(*p, UniqueProcessId),
 				   [PROCESS] = ei_get(*p, ImageFileName),
@@ -46,10 +68,11 @@ static void emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
 				   [NAME] = name,
 				   [PATH] = path,
 				   [LOADED] = ei_get(m, LoadTime),
-				   [OUTPUT] = ei_absent(EI_NONE),
+				   [OUTPUT] = file,
 				   [FOUND] = ei_found_text(it.found),
 			   });
 	}
+	return NULL;
 }
 
 static ei_error *run(ei_run *r)
@@ -61,13 +84,12 @@ static ei_error *run(ei_run *r)
 	ei_val offset = ei_opt(r, OPT_OFFSET);
 	if (ei_has(offset)) {
 		eprocess p = ei_at(r, eprocess, offset.u);
-		emit_modules(r, &p, wanted);
-		return NULL;
+		return emit_modules(r, &p, wanted);
 	}
 	ei_iter it = ei_processes(r);
 	for (eprocess p = ei_handle(r, eprocess); ei_next(&it, &p);)
 		if (ei_opt_allows(r, OPT_PID, ei_get(p, UniqueProcessId)))
-			emit_modules(r, &p, wanted);
+			EI_TRY(emit_modules(r, &p, wanted));
 	return NULL;
 }
 

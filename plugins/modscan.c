@@ -1,11 +1,12 @@
 // modscan: kernel modules by the pool tag of the loader's entries, listed or not.
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/pattern.h>
+#include <eidetic/pe.h>
 #include <eidetic/scan.h>
 #include <eidetic/win.h>
 
 enum { OFFSET, PHYSICAL, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
-enum { OPT_NAME, OPT_BASE };
+enum { OPT_NAME, OPT_BASE, OPT_DUMP };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -22,8 +23,25 @@ static const ei_column columns[COLUMNS] = {
 static const ei_option options[] = {
 	[OPT_NAME] = { "name", EI_STR,  0, "only modules whose name this pattern is found in" },
 	[OPT_BASE] = { "base", EI_UINT, 0, "only the module mapped at this address" },
+	[OPT_DUMP] = { "dump", EI_BOOL, 0, "write each module, as mapped, into the output folder" },
 };
 // clang-format on
+
+static ei_error *dump(ei_run *r, const kldr_entry *m, ei_val *file)
+{
+	ei_val path = ei_get(*m, FullDllName);
+	*file = ei_absent(EI_NONE);
+	if (!ei_has(ei_opt(r, OPT_DUMP)))
+		return NULL;
+	return ei_pe_extract_entry(r,
+		&(ei_pe_entry){
+			.prefix = "",
+			.path = ei_has(path) && path.length ? path : ei_get(*m, BaseDllName),
+			.at = m->obj.va,
+			.base = ei_u64_or(ei_get(*m, DllBase), 0),
+		},
+		file);
+}
 
 static ei_error *run(ei_run *r)
 {
@@ -34,6 +52,8 @@ static ei_error *run(ei_run *r)
 		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);
 		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, name))
 			continue;
+		ei_val file;
+		EI_TRY(dump(r, &m, &file));
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [OFFSET] = ei_scan_offset(r, &m.obj),
 				   [PHYSICAL] = ei_physical(r, &m.obj),
@@ -41,7 +61,7 @@ static ei_error *run(ei_run *r)
 				   [SIZE] = ei_get(m, SizeOfImage),
 				   [NAME] = name,
 				   [PATH] = ei_get(m, FullDllName),
-				   [OUTPUT] = ei_absent(EI_NONE),
+				   [OUTPUT] = file,
 				   [FOUND] = ei_found_text(it.found),
 			   });
 	}

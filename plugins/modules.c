@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/crash.h>
 #include <eidetic/pattern.h>
+#include <eidetic/pe.h>
 #include <eidetic/win.h>
 #include <string.h>
 
 enum { OFFSET, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
-enum { OPT_NAME, OPT_BASE };
+enum { OPT_NAME, OPT_BASE, OPT_DUMP };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -22,26 +23,46 @@ static const ei_column columns[COLUMNS] = {
 static const ei_option options[] = {
 	[OPT_NAME] = { "name", EI_STR,  0, "only modules whose name this pattern is found in" },
 	[OPT_BASE] = { "base", EI_UINT, 0, "only the module mapped at this address" },
+	[OPT_DUMP] = { "dump", EI_BOOL, 0, "write each module, as mapped, into the output folder" },
 };
 // clang-format on
 
-static void emit_listed(ei_run *r, const ei_pattern *wanted)
+static ei_error *dump(ei_run *r, const kldr_entry *m, ei_val *file)
+{
+	ei_val path = ei_get(*m, FullDllName);
+	*file = ei_absent(EI_NONE);
+	if (!ei_has(ei_opt(r, OPT_DUMP)))
+		return NULL;
+	return ei_pe_extract_entry(r,
+		&(ei_pe_entry){
+			.prefix = "",
+			.path = ei_has(path) && path.length ? path : ei_get(*m, BaseDllName),
+			.at = m->obj.va,
+			.base = ei_u64_or(ei_get(*m, DllBase), 0),
+		},
+		file);
+}
+
+static ei_error *emit_listed(ei_run *r, const ei_pattern *wanted)
 {
 	ei_iter it = ei_modules(r);
 	for (kldr_entry m = ei_handle(r, kldr_entry); ei_next(&it, &m);) {
 		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);
 		if (!ei_opt_allows(r, OPT_BASE, base) || !ei_pattern_found(r, wanted, name))
 			continue;
+		ei_val file;
+		EI_TRY(dump(r, &m, &file));
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [OFFSET] = ei_addr(m.obj.va),
 				   [BASE] = base,
 				   [SIZE] = ei_get(m, SizeOfImage),
 				   [NAME] = name,
 				   [PATH] = ei_get(m, FullDllName),
-				   [OUTPUT] = ei_absent(EI_NONE),
+				   [OUTPUT] = file,
 				   [FOUND] = ei_found_text(it.found),
 			   });
 	}
+	return NULL;
 }
 
 static const char *file_name(const char *path)
@@ -82,8 +103,7 @@ static ei_error *run(ei_run *r)
 		return NULL;
 	}
 	EI_TRY(ei_require(r, EI_NEEDS_WINDOWS));
-	emit_listed(r, wanted);
-	return NULL;
+	return emit_listed(r, wanted);
 }
 
 EI_PLUGIN(modules) = {

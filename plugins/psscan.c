@@ -1,5 +1,6 @@
 // psscan: processes by their pool tag, listed or not.
 // SPDX-License-Identifier: Apache-2.0
+#include <eidetic/pe.h>
 #include <eidetic/scan.h>
 #include <eidetic/win.h>
 
@@ -19,7 +20,7 @@ enum {
 	FOUND,
 	COLUMNS
 };
-enum { OPT_PID, OPT_PHYSICAL };
+enum { OPT_PID, OPT_PHYSICAL, OPT_DUMP };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -41,6 +42,7 @@ static const ei_column columns[COLUMNS] = {
 static const ei_option options[] = {
 	[OPT_PID]      = { "pid",      EI_UINT, EI_MANY, "only these processes" },
 	[OPT_PHYSICAL] = { "physical", EI_BOOL, 0,       "with --compat: physical offsets instead of virtual" },
+	[OPT_DUMP]     = { "dump",     EI_BOOL, 0,       "write the program of each, as mapped, into the output folder" },
 };
 // clang-format on
 
@@ -51,6 +53,9 @@ static ei_error *run(ei_run *r)
 		ei_val pid = ei_get(p, UniqueProcessId);
 		if (!ei_opt_allows(r, OPT_PID, pid))
 			continue;
+		ei_val file = ei_absent(EI_NONE);
+		if (ei_has(ei_opt(r, OPT_DUMP)))
+			EI_TRY(ei_pe_extract_process(r, &p, &file));
 		ei_emit(r, (ei_val[COLUMNS]){
 				   [PID] = pid,
 				   [PPID] = ei_get(p, InheritedFromUniqueProcessId),
@@ -63,7 +68,7 @@ static ei_error *run(ei_run *r)
 				   [WOW64] = ei_process_is_wow64(&p),
 				   [CREATED] = ei_get(p, CreateTime),
 				   [EXITED] = ei_get(p, ExitTime),
-				   [OUTPUT] = ei_absent(EI_NONE),
+				   [OUTPUT] = file,
 				   [FOUND] = ei_found_text(it.found),
 			   });
 	}

@@ -284,6 +284,13 @@ static ei_val scratch_text(ei_run *run, const char *text)
 	return ei_str(arena_text(run->scratch, text, strlen(text)));
 }
 
+ei_val ei_extract_name(const ei_extract *extract)
+{
+	if (extract->file < 0)
+		return ei_absent(EI_NONE);
+	return scratch_text(extract->run, extract->name);
+}
+
 static void extract_drop(ei_extract *extract)
 {
 	if (extract->file >= 0)

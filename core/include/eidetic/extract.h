@@ -31,6 +31,10 @@ typedef struct ei_extracted {
 // when the folder has too many files of this name.
 EI_API EI_CHECKED ei_error *ei_extract_begin(ei_run *run, const char *name, ei_extract **out);
 
+// The name that the file has got, for rows that come before its end; EI_NONE when nothing is
+// written. Scratch memory.
+EI_API ei_val ei_extract_name(const ei_extract *extract);
+
 // Appends [va, va + size) of `space` (NULL: the kernel's). What cannot be read becomes a hole.
 EI_API void ei_extract_memory(
 	ei_extract *extract, const ei_space *space, uint64_t va, uint64_t size);
