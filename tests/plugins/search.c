@@ -83,6 +83,33 @@ static void page_shared_by_two_processes_has_two_owners(void **state)
 		"two.exe  504  0x7ff000020\n");
 }
 
+static void hit_across_pages_is_what_its_owner_sees(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object one = fx_process(fx, .pid = 500, .name = "one.exe", .user = true);
+	struct fx_object two = fx_process(fx, .pid = 504, .name = "two.exe", .user = true);
+	uint64_t first = fx_frame(&fx->memory), second = fx_frame(&fx->memory);
+	assert_int_equal(second, first + PAGE_SIZE);
+	fx_map(&one.tables, 0x30000000, first);
+	fx_map(&one.tables, 0x30001000, second);
+	fx_map_fresh(&two.tables, 0x40001000);
+	fx_map(&two.tables, 0x40000000, first);
+	fx_write(&one.tables, 0x30000ffb, "crossing pages", 14); // to two: "cross" and
+	fx_write(&two.tables, 0x40001000, "ed out", 6);
+
+	expect_rows(fx, "search crossing",
+		"process  virtual     protection  across\n"
+		"one.exe  0x30000ffb  rwx         virtual\n"
+		"two.exe  0x40000ffb  rwx         physical only\n");
+	expect_rows(fx, "search --context 2 -- crossed",
+		"process  virtual     across   context\n"
+		"two.exe  0x40000ffb  virtual  \\x00\\x00crossed o\n");
+	expect_rows(fx, "search --process 500 -- cross",
+		"process  virtual     across\n"
+		"one.exe  0x30000ffb  -\n");
+}
+
 static void context_is_escaped(void **state)
 {
 	(void)state;
@@ -132,6 +159,7 @@ int main(void)
 		cmocka_unit_test(terms_have_owners),
 		cmocka_unit_test(summary_counts_the_hits_of_each_owner),
 		cmocka_unit_test(page_shared_by_two_processes_has_two_owners),
+		cmocka_unit_test(hit_across_pages_is_what_its_owner_sees),
 		cmocka_unit_test(context_is_escaped),
 		cmocka_unit_test(files_of_terms_are_read_with_notes),
 		cmocka_unit_test(nothing_to_look_for_is_refused),

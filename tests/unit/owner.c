@@ -5,6 +5,8 @@
 #include "../fx/fx.h"
 #include "../fx/test.h"
 #include "run/session.h"
+#include "scan/tags.h"
+#include "win/scan_plan.h"
 #include "win/shared.h"
 
 #include <ctype.h>
@@ -415,6 +417,61 @@ static void shared_seam_is_one_hit(void **state)
 	assert_false(ei_next_holder(run, hits, &cursor, &owner));
 }
 
+// ---- one pass -------------------------------------------------------------------------------
+
+struct joiner {
+	unsigned begun, ended;
+	struct found_context found;
+};
+
+static bool joiner_begin(ei_run *run, void *context, void **state, struct pass_consumer *out)
+{
+	struct joiner *joiner = context;
+	(void)run;
+	joiner->begun++;
+	*state = joiner;
+	*out = tags_consumer(&joiner->found);
+	return true;
+}
+
+static void joiner_end(ei_run *run, void *context, void *state, const ei_error *error)
+{
+	struct joiner *joiner = context;
+	(void)run;
+	assert_ptr_equal(context, state);
+	assert_null(error);
+	joiner->ended++;
+}
+
+static void search_serves_all_that_wait_for_a_pass(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, profile_name);
+	fx_map_fresh(&fx->tables, POOL);
+	pool_header_put(fx, POOL, 0, 0x40, 2, "Qzqz");
+	EI_OWNED(ei_run) run = run_begin(fx, 2);
+	uint32_t tag = load_u32("Qzqz");
+	struct tag_set set;
+	struct hit_list list;
+	hit_list_init(&list, 10);
+	tag_set_init(&set, TAG_ALIGN_64, &tag, 1);
+	struct joiner joiner = { .found = { .tags = &set, .list = &list } };
+	const struct scan_part part = { joiner_begin, joiner_end, &joiner };
+	const char *const named[] = { "Qzqz", "bad", NULL };
+	scan_plan_join(run->session, &part);
+	scan_plan_tags(run->session, named, 3);
+	const ei_term term = { "nowhere to be found", 19 };
+	const ei_hit *hits = NULL;
+	size_t count = 0;
+	for (int i = 0; i < 2; i++)
+		assert_null(ei_search(run, &term, 1, &hits, &count));
+	assert_int_equal(joiner.begun, 1);
+	assert_int_equal(joiner.ended, 1);
+	assert_int_equal(list.count, 1);
+	assert_false(shared_begin(run, SHARED_TAGS)); // the pool's tags are found
+	hit_list_deinit(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +481,7 @@ int main(void)
 		cmocka_unit_test(frames_that_nobody_maps_have_a_state),
 		cmocka_unit_test(scattered_terms_are_found_as_processes_see_them),
 		cmocka_unit_test(shared_seam_is_one_hit),
+		cmocka_unit_test(search_serves_all_that_wait_for_a_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,6 +141,71 @@ static void page_that_cannot_be_read_costs_that_page(void **state)
 	fx_memory_deinit(&memory);
 }
 
+// Adds up what it is given, and what is in front of it.
+struct summer {
+	uint64_t own, front_mismatches, fronts;
+	const struct fx_memory *memory;
+};
+
+static void *summer_begin(void *context)
+{
+	struct summer *summer = calloc(1, sizeof *summer);
+	assert_non_null(summer);
+	summer->memory = ((struct summer *)context)->memory;
+	return summer;
+}
+
+static void summer_chunk(void *state, const struct pass_chunk *chunk)
+{
+	struct summer *summer = state;
+	for (size_t i = 0; i < chunk->own; i++)
+		summer->own += chunk->bytes[i];
+	assert_true(chunk->before == 0 || chunk->before == PASS_BEFORE);
+	assert_int_equal((uintptr_t)chunk->bytes % PASS_BEFORE, 0);
+	summer->fronts += chunk->before != 0;
+	if (chunk->before)
+		summer->front_mismatches +=
+			memcmp(chunk->bytes - chunk->before,
+				summer->memory->bytes + chunk->pa - chunk->before,
+				chunk->before) != 0;
+}
+
+static void summer_merge(void *context, void *state)
+{
+	struct summer *all = context, *summer = state;
+	all->own += summer->own;
+	all->fronts += summer->fronts;
+	all->front_mismatches += summer->front_mismatches;
+	free(summer);
+}
+
+static void any_number_of_consumers_share_a_pass(void **state)
+{
+	(void)state;
+	enum { CONSUMERS = 20 };
+	struct fx_memory memory;
+	fx_memory_init(&memory, MEMORY);
+	uint64_t want = 0;
+	for (uint64_t pa = 0; pa < MEMORY; pa += 61)
+		want += memory.bytes[pa] = (uint8_t)(pa * 7 + 1);
+	fx_memory_open(&memory);
+	struct summer summers[CONSUMERS];
+	struct pass_consumer consumers[CONSUMERS];
+	for (size_t i = 0; i < CONSUMERS; i++) {
+		summers[i] = (struct summer){ .memory = &memory };
+		consumers[i] = (struct pass_consumer){ &summers[i], i, summer_begin, summer_chunk,
+			summer_merge };
+	}
+	struct pass_wish wish = { .image = memory.image, .threads = 3 };
+	assert_null(pass_run(&wish, consumers, CONSUMERS));
+	for (size_t i = 0; i < CONSUMERS; i++) {
+		assert_int_equal(summers[i].own, want);
+		assert_int_equal(summers[i].front_mismatches, 0);
+		assert_int_equal(summers[i].fronts, MEMORY / PASS_CHUNK - 1);
+	}
+	fx_memory_deinit(&memory);
+}
+
 struct stopper {
 	bool stop;
 	unsigned chunks;
@@ -190,6 +255,7 @@ int main(void)
 		cmocka_unit_test(cap_keeps_the_lowest_addresses),
 		cmocka_unit_test(terms_and_tags_share_a_pass),
 		cmocka_unit_test(page_that_cannot_be_read_costs_that_page),
+		cmocka_unit_test(any_number_of_consumers_share_a_pass),
 		cmocka_unit_test(cancelled_pass_says_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
