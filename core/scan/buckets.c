@@ -59,9 +59,9 @@ struct choice {
 
 // A gram costs what it adds to its bucket, and being met itself.
 static void gram_offer(const struct rarity *rarity, const struct bucket *buckets, unsigned count,
-	const uint8_t *chars, unsigned size, uint16_t offset, struct choice *best)
+	const uint8_t *chars, unsigned size, uint16_t offset, unsigned open, struct choice *best)
 {
-	double own = gram_chance(rarity, chars, size);
+	double own = gram_chance(rarity, chars, size) * (1u << open);
 	for (unsigned b = 0; b < count; b++) {
 		double cost = own + chance_with(rarity, &buckets[b], chars, size) -
 			      bucket_chance(&buckets[b]);
@@ -85,6 +85,20 @@ static void bucket_mark(struct filter *filter, unsigned bucket, const uint8_t *c
 			tables[i][byte] |= bit;
 }
 
+// What open bits allow.
+static void bucket_open(struct filter *filter, unsigned bucket, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset, unsigned size)
+{
+	for (unsigned i = 0; i < size; i++) {
+		uint8_t mask = pattern_mask(set, pattern, offset + i), byte;
+		pattern_chars(set, pattern, offset + i, 1, &byte);
+		for (unsigned any = 0; any < 128 && mask != 0xff; any++)
+			if (((any ^ byte) & mask & 0x5f) == 0)
+				filter->buckets.sets[bucket / BUCKETS][i][any] |=
+					(uint8_t)(1 << bucket % BUCKETS);
+	}
+}
+
 void buckets_fill(const struct chooser *chooser, const uint32_t *members, size_t count,
 	struct filter *filter, uint16_t *windows)
 {
@@ -99,12 +113,17 @@ void buckets_fill(const struct chooser *chooser, const uint32_t *members, size_t
 		struct choice best = { 1e300, 0, 0 };
 		uint8_t chars[HEAD];
 		for (unsigned at = 0; at + filter->gram <= pattern->length; at++) {
-			if (!gram_is_possible(set, pattern, at, filter->gram))
+			if (!gram_is_possible(filter, set, pattern, at))
 				continue;
 			pattern_chars(set, pattern, at, size, chars);
-			gram_offer(rarity, buckets, bucket_count, chars, size, (uint16_t)at, &best);
+			unsigned open = pattern_open(set, pattern, at, size);
+			gram_offer(rarity, buckets, bucket_count, chars, size, (uint16_t)at, open,
+				&best);
 		}
 		windows[i] = best.offset;
+		pattern_others(set, pattern, best.offset, size, chars);
+		bucket_mark(filter, best.bucket, chars, size);
+		bucket_open(filter, best.bucket, set, pattern, best.offset, size);
 		pattern_chars(set, pattern, best.offset, size, chars);
 		bucket_add(rarity, &buckets[best.bucket], chars, size);
 		bucket_mark(filter, best.bucket, chars, size);

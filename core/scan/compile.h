@@ -18,13 +18,22 @@ double pair_chance(const struct rarity *rarity, uint8_t first, uint8_t second);
 // Bytes of the longest stretch of printable ASCII in a pattern.
 unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern);
 
-// The low bytes of `size` characters of a pattern.
+// The low bytes of `size` characters of a pattern, ASCII letters in lower case.
 void pattern_chars(const struct term_set *set, const struct pattern *pattern, unsigned offset,
 	unsigned size, uint8_t *out);
 
-// False where the characters are not such as the pattern's stream has.
-bool gram_is_possible(
+// The same in upper case, for patterns that have other than ASCII letters.
+void pattern_others(const struct term_set *set, const struct pattern *pattern, unsigned offset,
+	unsigned size, uint8_t *out);
+
+// Which bits of a byte count, and how many of several bytes are open: patterns of TEXT_MASKED.
+uint8_t pattern_mask(const struct term_set *set, const struct pattern *pattern, unsigned offset);
+unsigned pattern_open(
 	const struct term_set *set, const struct pattern *pattern, unsigned offset, unsigned size);
+
+// False where the gram at `offset` is not such as the filter has.
+bool gram_is_possible(const struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset);
 
 // Of the gram at `offset`.
 uint64_t pattern_hash(const struct filter *filter, const struct term_set *set,

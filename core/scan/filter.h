@@ -11,6 +11,7 @@ enum {
 	PIECE = 4096,      // bytes that a kernel looks at in one call
 	BLOCK_AHEAD = 128, // bytes that a kernel may read behind its piece
 	GRAM_MAX = 8,      // bytes
+	GRAM_OPEN_MAX = 8, // bits of a gram that may be any
 	STRIDE_MAX = 4,    // positions: 1, 2 or 4
 	HEAD = 4,          // bytes of a gram that vectors look at
 	FILTERS_MAX = 3,   // see terms_compile.c
@@ -30,17 +31,26 @@ enum stream {
 // What a pattern's text in the pool is. UTF-16 is spelled out only where a character of the term is
 // beyond Latin-1.
 enum pattern_text {
-	TEXT_BYTES, // a byte a character
-	TEXT_UTF16, // UTF-16LE, looked for in the raw stream
-	TEXT_UNITS, // UTF-16LE, looked for in the wide stream by those of its units that are text
+	TEXT_BYTES,  // a byte a character
+	TEXT_UTF16,  // UTF-16LE, looked for in the raw stream
+	TEXT_UNITS,  // UTF-16LE, looked for in the wide stream by those of its units that are text
+	TEXT_MASKED, // bytes, and as many of a mask behind them
 };
 
-// One distinct term, folded to lower case.
+enum pattern_flag {
+	PATTERN_EXACT = 1, // letters are not folded
+	PATTERN_WORDS = 2, // only as a whole word
+	PATTERN_CASED = 4, // behind the text is the same in upper case, as long
+};
+
+// One spelling of one term, folded to lower case.
 struct pattern {
-	uint32_t text;   // in the pool
-	uint16_t length; // characters: bytes of the pool, or units of two bytes
-	uint8_t streams; // set of enum stream; 0: a duplicate, found through the first of its kind
-	uint8_t kind;    // enum pattern_text
+	uint32_t text;    // in the pool
+	uint16_t length;  // characters: bytes of the pool, or units of two bytes
+	uint8_t streams;  // set of enum stream; 0: a duplicate, found through the first of its kind
+	uint8_t kind;     // enum pattern_text
+	uint8_t flags;    // set of enum pattern_flag
+	uint8_t spelling; // enum term_spelling, where it is not in UTF-16
 	uint32_t term;
 	int32_t same; // the next pattern with the same bytes, or NO_PATTERN
 };
@@ -50,13 +60,26 @@ static inline size_t pattern_step(const struct pattern *pattern)
 	return pattern->kind == TEXT_UNITS ? 2 : 1;
 }
 
+// Bytes in the pool: of the text, and with what lies behind it.
+static inline size_t pattern_text_size(const struct pattern *pattern)
+{
+	return pattern->length * pattern_step(pattern);
+}
+
+static inline size_t pattern_size(const struct pattern *pattern)
+{
+	bool twice = pattern->kind == TEXT_MASKED || (pattern->flags & PATTERN_CASED);
+	return pattern_text_size(pattern) * (twice ? 2 : 1);
+}
+
 // One gram of a pattern: where it is, to verify the rest. Entries of one gram lie together.
 struct entry {
 	uint32_t pattern;
-	uint16_t offset; // of the gram in the pattern
-	int16_t beside;  // where four bytes beside the gram are, from it: most others differ there
-	uint32_t four;   // these bytes, as grams are folded; with `beside` 0 of no use
-	bool last;       // of this gram's entries
+	uint16_t offset;  // of the gram in the pattern
+	int16_t beside;   // where four bytes beside the gram are, from it: most others differ there
+	uint32_t four;    // these bytes, as grams are folded; with `beside` 0 of no use
+	uint16_t extends; // characters: all of the entry before it, with which this one begins
+	bool last;        // of this gram's entries
 };
 
 // Open addressing by the top bits of the gram's hash; `entry` is 1 + an index, 0 is free.
@@ -85,6 +108,7 @@ enum sieve { SIEVE_NONE, SIEVE_BUCKETS, SIEVE_PAIRS };
 
 struct filter {
 	unsigned gram;   // bytes of a gram
+	bool plain;      // which are of printable ASCII alone
 	unsigned stride; // every stride-th position is looked at
 	uint64_t gram_mask;
 	bool wide;       // some pattern is in the wide stream
@@ -178,7 +202,9 @@ static inline uint8_t fold_byte(uint8_t byte)
 const struct entry *filter_entries(const struct filter *filter, uint64_t hash);
 
 // Reports the patterns of `entry` that really are at the gram at `at`.
-void search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream);
+// The first `known` characters are known to be the same. False when they are not there.
+bool search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream,
+	size_t known);
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves

@@ -9,6 +9,8 @@ enum {
 	BITMAP_SPARSE = 7,       // 2^7 bits a gram where there is room
 	BITMAP_DENSE = 3,        // 2^3 where there is not
 	MEETING = 4,             // what it costs to meet a gram, in patterns looked at
+	VARIANTS_MAX = 1 << GRAM_OPEN_MAX,
+	CASED_GRAM = 4, // bytes: of more there are too many variants
 	SEEN_BITS_LEAST = 10,
 	SEEN_BITS_MOST = 20, // 2 MiB
 	HEAD_BITS_LEAST = 15,
@@ -52,9 +54,10 @@ static unsigned stride_fit(unsigned most)
 }
 
 static void shape_choose(struct filter *filter, const struct term_set *set, size_t count,
-	unsigned shortest, bool plain)
+	unsigned shortest, unsigned longest_gram, bool plain)
 {
-	unsigned gram = MIN(plain ? gram_wanted(count) : (unsigned)GRAM_MAX, shortest);
+	unsigned gram = MIN(longest_gram, shortest);
+	filter->plain = plain;
 	unsigned most = MIN(shortest - gram + 1, plain ? stride_wanted(set, count) : 1);
 	filter->gram = gram;
 	filter->gram_mask = gram == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * gram) - 1;
@@ -76,7 +79,20 @@ void pattern_chars(const struct term_set *set, const struct pattern *pattern, un
 	size_t step = pattern_step(pattern);
 	const uint8_t *at = set->pool + pattern->text + offset * step;
 	for (unsigned i = 0; i < size; i++)
-		out[i] = at[i * step];
+		out[i] = fold_byte(at[i * step]);
+}
+
+// The same in upper case, where the pattern has that.
+void pattern_others(const struct term_set *set, const struct pattern *pattern, unsigned offset,
+	unsigned size, uint8_t *out)
+{
+	if (!(pattern->flags & PATTERN_CASED)) {
+		pattern_chars(set, pattern, offset, size, out);
+		return;
+	}
+	struct pattern upper = *pattern;
+	upper.text += (uint32_t)pattern_text_size(pattern);
+	pattern_chars(set, &upper, offset, size, out);
 }
 
 // ---- class ----------------------------------------------------------------------------------
@@ -88,6 +104,21 @@ static void class_add(struct filter *filter, uint8_t byte)
 	table[byte & 15] |= (uint8_t)(1 << (byte >> 4) % 8);
 }
 
+static void class_add_place(struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset)
+{
+	uint8_t byte, other, mask = pattern_mask(set, pattern, offset);
+	pattern_chars(set, pattern, offset, 1, &byte);
+	pattern_others(set, pattern, offset, 1, &other);
+	class_add(filter, byte);
+	class_add(filter, other);
+	if (byte >= 'a' && byte <= 'z')
+		class_add(filter, byte & 0xdf);
+	for (unsigned any = 0; any < 256 && mask != 0xff; any++)
+		if (((any ^ byte) & mask & ~0x20u) == 0)
+			class_add(filter, (uint8_t)any);
+}
+
 // Only what lies in grams: a kernel asks for no more.
 static void class_make(struct filter *filter, const struct term_set *set, const uint32_t *members,
 	size_t count, const uint16_t *windows)
@@ -97,11 +128,7 @@ static void class_make(struct filter *filter, const struct term_set *set, const 
 		const struct pattern *pattern = &set->patterns[members[i]];
 		filter->wide |= (pattern->streams & STREAM_WIDE) != 0;
 		for (unsigned n = 0; n < bytes; n++) {
-			uint8_t byte;
-			pattern_chars(set, pattern, windows[i] + n, 1, &byte);
-			class_add(filter, byte);
-			if (byte >= 'a' && byte <= 'z')
-				class_add(filter, byte & 0xdf);
+			class_add_place(filter, set, pattern, windows[i] + n);
 		}
 	}
 }
@@ -126,15 +153,34 @@ uint64_t pattern_hash(const struct filter *filter, const struct term_set *set,
 	return gram_hash(pattern_gram(filter, set, pattern, offset), filter->gram_mask);
 }
 
-// A gram in the wide stream has no high bytes.
-bool gram_is_possible(
+uint8_t pattern_mask(const struct term_set *set, const struct pattern *pattern, unsigned offset)
+{
+	return pattern->kind == TEXT_MASKED ? set->pool[pattern->text + pattern->length + offset]
+					    : 0xff;
+}
+
+unsigned pattern_open(
 	const struct term_set *set, const struct pattern *pattern, unsigned offset, unsigned size)
 {
-	const uint8_t *at = set->pool + pattern->text + 2 * offset;
-	for (unsigned i = 0; pattern->kind == TEXT_UNITS && i < size; i++)
-		if (at[2 * i + 1])
+	unsigned open = 0;
+	for (unsigned i = 0; i < size && pattern->kind == TEXT_MASKED; i++)
+		open += 8 - (unsigned)__builtin_popcount(pattern_mask(set, pattern, offset + i));
+	return open;
+}
+
+// A gram in the wide stream has no high bytes, and no gram has too many open bits.
+bool gram_is_possible(const struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset)
+{
+	const size_t step = pattern_step(pattern);
+	const uint8_t *at = set->pool + pattern->text + step * offset;
+	for (unsigned i = 0; i < filter->gram; i++) {
+		if (filter->plain && (at[step * i] < ' ' || at[step * i] > '~'))
 			return false;
-	return true;
+		if (pattern->kind == TEXT_UNITS && at[2 * i + 1])
+			return false;
+	}
+	return pattern_open(set, pattern, offset, filter->gram) <= GRAM_OPEN_MAX;
 }
 
 static void chooser_count(struct chooser *chooser, const struct pattern *pattern)
@@ -153,11 +199,12 @@ static double gram_cost(
 {
 	uint8_t chars[GRAM_MAX] = { 0 };
 	pattern_chars(chooser->set, pattern, offset, chooser->filter->gram, chars);
-	if (!gram_is_possible(chooser->set, pattern, offset, chooser->filter->gram))
+	if (!gram_is_possible(chooser->filter, chooser->set, pattern, offset))
 		return IMPOSSIBLE;
 	unsigned seen = gram_seen(chooser, pattern, offset);
-	return (gram_chance(chooser->rarity, chars, chooser->filter->gram) + FLAT_CHANCE) *
-	       (MEETING + seen);
+	double chance = gram_chance(chooser->rarity, chars, chooser->filter->gram);
+	unsigned open = pattern_open(chooser->set, pattern, offset, chooser->filter->gram);
+	return (chance + FLAT_CHANCE) * (MEETING + seen) * (1u << open);
 }
 
 // The `stride` consecutive grams that are rarest together.
@@ -227,6 +274,8 @@ static void entry_beside(
 {
 	const struct pattern *pattern = &set->patterns[entry->pattern];
 	int32_t length = pattern->length, offset = entry->offset;
+	if (pattern->kind == TEXT_MASKED || (pattern->flags & PATTERN_CASED))
+		return;
 	int32_t at = offset >= 4 ? offset - 4 : MIN(offset + (int32_t)filter->gram, length - 4);
 	if (at < 0 || at == offset)
 		return;
@@ -234,6 +283,38 @@ static void entry_beside(
 	uint8_t chars[4];
 	pattern_chars(set, pattern, (unsigned)at, 4, chars);
 	entry->four = load_u32(chars) | (uint32_t)GRAM_FOLD;
+}
+
+// Every gram also with the change, where there is one.
+static unsigned variants_add(uint64_t out[VARIANTS_MAX], unsigned count, uint64_t change)
+{
+	if (!change || 2 * count > VARIANTS_MAX)
+		return count;
+	for (unsigned i = 0; i < count; i++)
+		out[count + i] = out[i] ^ change;
+	return 2 * count;
+}
+
+// The grams that stand for one: all there can be, where characters differ between the cases in more
+// than the bit that is folded, or bits are open.
+static unsigned gram_variants(const struct filter *filter, const struct term_set *set,
+	const struct pattern *pattern, unsigned offset, uint64_t out[VARIANTS_MAX])
+{
+	unsigned count = 1;
+	out[0] = pattern_gram(filter, set, pattern, offset);
+	if (pattern->kind != TEXT_MASKED && !(pattern->flags & PATTERN_CASED))
+		return count;
+	uint8_t chars[GRAM_MAX] = { 0 }, others[GRAM_MAX] = { 0 };
+	pattern_chars(set, pattern, offset, filter->gram, chars);
+	pattern_others(set, pattern, offset, filter->gram, others);
+	for (unsigned i = 0; i < filter->gram; i++) {
+		unsigned change = (unsigned)(chars[i] ^ others[i]) & ~0x20u;
+		count = variants_add(out, count, (uint64_t)change << 8 * i);
+		unsigned open = ~(unsigned)pattern_mask(set, pattern, offset + i) & 0xdf;
+		for (unsigned bit = 0; bit < 8; bit++)
+			count = variants_add(out, count, (uint64_t)(open & 1u << bit) << 8 * i);
+	}
+	return count;
 }
 
 static void gram_note(struct filter *filter, uint64_t gram)
@@ -246,16 +327,79 @@ static void gram_note(struct filter *filter, uint64_t gram)
 	slot_of(filter, hash)->entry++;
 }
 
+static void entries_put(
+	struct filter *filter, const struct term_set *set, uint32_t member, unsigned offset)
+{
+	uint64_t grams[VARIANTS_MAX];
+	const struct pattern *pattern = &set->patterns[member];
+	for (unsigned all = gram_variants(filter, set, pattern, offset, grams); all-- > 0;) {
+		struct slot *slot = slot_of(filter, gram_hash(grams[all], filter->gram_mask));
+		struct entry *entry = &filter->entries[--slot->entry - 1];
+		entry->pattern = member;
+		entry->offset = (uint16_t)offset;
+		entry_beside(set, filter, entry);
+	}
+}
+
+// What can be compared as far as one is, and then further.
+static bool is_alike(const struct pattern *a, const struct pattern *b)
+{
+	return a->kind == TEXT_BYTES && b->kind == TEXT_BYTES && a->streams == b->streams &&
+	       !((a->flags ^ b->flags) & PATTERN_EXACT) && !((a->flags | b->flags) & PATTERN_CASED);
+}
+
+static int compare_entries(const void *left, const void *right, void *context)
+{
+	const struct term_set *set = context;
+	const struct entry *a = left, *b = right;
+	const struct pattern *p = &set->patterns[a->pattern], *q = &set->patterns[b->pattern];
+	if (a->offset != b->offset)
+		return a->offset < b->offset ? -1 : 1;
+	size_t length = MIN(pattern_text_size(p), pattern_text_size(q));
+	int order = memcmp(set->pool + p->text, set->pool + q->text, length);
+	return order ? order : (p->length > q->length) - (p->length < q->length);
+}
+
+static void entry_extend(
+	const struct term_set *set, const struct entry *before, struct entry *entry)
+{
+	const struct pattern *a = &set->patterns[before->pattern],
+			     *b = &set->patterns[entry->pattern];
+	if (before->offset == entry->offset && is_alike(a, b) && a->length < b->length &&
+		!memcmp(set->pool + a->text, set->pool + b->text, a->length))
+		entry->extends = a->length;
+}
+
+// Entries of one gram are sorted, so that what begins with another pattern stands behind it.
+static void entries_chain(struct filter *filter, const struct term_set *set)
+{
+	struct entry *entries = filter->entries;
+	for (size_t from = 0, next; from < filter->entry_count; from = next) {
+		for (next = from; !entries[next].last;)
+			next++;
+		entries[next++].last = false;
+		if (next - from > 1)
+			qsort_r(entries + from, next - from, sizeof *entries, compare_entries,
+				(void *)(uintptr_t)set);
+		entries[next - 1].last = true;
+		for (size_t i = from + 1; i < next; i++)
+			entry_extend(set, &entries[i - 1], &entries[i]);
+	}
+}
+
 // First each slot counts its entries, then it takes a stretch of the array, then it is filled from
 // the end of its stretch: it then points at the first.
 static void entries_fill(struct filter *filter, const struct term_set *set, const uint32_t *members,
 	size_t count, const uint16_t *windows)
 {
 	size_t slots = (SIZE_MAX >> filter->slot_shift) + 1;
+	uint64_t grams[VARIANTS_MAX];
 	for (size_t i = 0; i < count; i++)
 		for (unsigned n = 0; n < filter->stride; n++) {
 			const struct pattern *pattern = &set->patterns[members[i]];
-			gram_note(filter, pattern_gram(filter, set, pattern, windows[i] + n));
+			unsigned all = gram_variants(filter, set, pattern, windows[i] + n, grams);
+			while (all-- > 0)
+				gram_note(filter, grams[all]);
 		}
 	uint32_t end = 0;
 	for (size_t i = 0; i < slots; i++)
@@ -265,21 +409,21 @@ static void entries_fill(struct filter *filter, const struct term_set *set, cons
 			filter->entries[end - 1].last = true;
 		}
 	for (size_t i = count; i-- > 0;)
-		for (unsigned n = 0; n < filter->stride; n++) {
-			const struct pattern *pattern = &set->patterns[members[i]];
-			uint64_t hash = pattern_hash(filter, set, pattern, windows[i] + n);
-			struct slot *slot = slot_of(filter, hash);
-			struct entry *entry = &filter->entries[--slot->entry - 1];
-			entry->pattern = members[i];
-			entry->offset = (uint16_t)(windows[i] + n);
-			entry_beside(set, filter, entry);
-		}
+		for (unsigned n = 0; n < filter->stride; n++)
+			entries_put(filter, set, members[i], windows[i] + n);
+	entries_chain(filter, set);
 }
 
 static ei_error *tables_make(struct filter *filter, const struct term_set *set,
 	const uint32_t *members, size_t count, const uint16_t *windows)
 {
-	EI_TRY(tables_allocate(filter, count * filter->stride));
+	uint64_t grams[VARIANTS_MAX];
+	size_t entries = 0;
+	for (size_t i = 0; i < count; i++)
+		for (unsigned n = 0; n < filter->stride; n++)
+			entries += gram_variants(
+				filter, set, &set->patterns[members[i]], windows[i] + n, grams);
+	EI_TRY(tables_allocate(filter, entries));
 	class_make(filter, set, members, count, windows);
 	entries_fill(filter, set, members, count, windows);
 	return NULL;
@@ -314,12 +458,26 @@ static ei_error *grams_choose(const struct term_set *set, const uint32_t *member
 	return error;
 }
 
+// With open bits only as far as vectors look.
+static unsigned masked_room(const struct term_set *set, const struct pattern *pattern)
+{
+	unsigned longest = TERM_SHORTEST;
+	for (unsigned size = HEAD; size <= GRAM_MAX; size++)
+		for (unsigned at = 0; at + size <= pattern->length; at++)
+			if (pattern_open(set, pattern, at, size) <=
+				(size == HEAD ? (unsigned)GRAM_OPEN_MAX : 0))
+				longest = size;
+	return longest;
+}
+
 // The longest stretch of a pattern that grams should be from: text, or for those that are not text
 // whatever is not zero, for zeroes are everywhere.
 static unsigned pattern_room(const struct term_set *set, const struct pattern *pattern, bool plain)
 {
 	if (plain)
 		return pattern_plain(set, pattern);
+	if (pattern->kind == TEXT_MASKED)
+		return masked_room(set, pattern);
 	unsigned run = 0, longest = TERM_SHORTEST;
 	for (unsigned i = 0; i < pattern->length; i++) {
 		run = set->pool[pattern->text + i] ? run + 1 : 0;
@@ -331,10 +489,14 @@ static unsigned pattern_room(const struct term_set *set, const struct pattern *p
 ei_error *filter_build(struct term_set *set, const uint32_t *members, size_t count, bool plain,
 	const struct rarity *rarity, struct filter *filter)
 {
-	unsigned shortest = UINT16_MAX;
-	for (size_t i = 0; i < count; i++)
-		shortest = MIN(shortest, pattern_room(set, &set->patterns[members[i]], plain));
-	shape_choose(filter, set, count, shortest, plain);
+	unsigned shortest = UINT16_MAX, gram = plain ? gram_wanted(count) : (unsigned)GRAM_MAX;
+	for (size_t i = 0; i < count; i++) {
+		const struct pattern *pattern = &set->patterns[members[i]];
+		shortest = MIN(shortest, pattern_room(set, pattern, plain));
+		if (!plain && (pattern->flags & PATTERN_CASED))
+			gram = CASED_GRAM;
+	}
+	shape_choose(filter, set, count, shortest, gram, plain);
 	uint16_t *windows = malloc(count * sizeof *windows);
 	if (!windows)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);

@@ -142,7 +142,7 @@ static unsigned gram_pick(const struct sifter *sifter, const struct pattern *pat
 	double least = 1e300;
 	for (unsigned at = 0; at + gram <= pattern->length; at++) {
 		uint8_t chars[GRAM_MAX];
-		if (!gram_is_possible(set, pattern, at, gram))
+		if (!gram_is_possible(sifter->filter, set, pattern, at))
 			continue;
 		pattern_chars(set, pattern, at, gram, chars);
 		double price = gram_price(sifter, pattern, at, chars, least);

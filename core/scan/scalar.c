@@ -25,7 +25,7 @@ static void look_at(struct search *search, size_t at, enum stream stream)
 		return;
 	const struct entry *entry = filter_entries(filter, gram_hash(gram, filter->gram_mask));
 	for (; entry; entry = entry->last ? NULL : entry + 1)
-		search_verify(search, entry, at, stream);
+		search_verify(search, entry, at, stream, 0);
 }
 
 void scan_scalar(struct search *search)

@@ -17,71 +17,6 @@ const struct entry *filter_entries(const struct filter *filter, uint64_t hash)
 	}
 }
 
-static bool same_raw(const uint8_t *bytes, const uint8_t *folded, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (fold_byte(bytes[i]) != folded[i])
-			return false;
-	return true;
-}
-
-static bool same_wide(const uint8_t *bytes, const uint8_t *folded, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (bytes[2 * i + 1] || fold_byte(bytes[2 * i]) != folded[i])
-			return false;
-	return true;
-}
-
-// Only units below 0x100 are letters: a byte of another unit must not be folded.
-static bool same_units(const uint8_t *bytes, const uint8_t *folded, size_t length)
-{
-	for (size_t i = 0; i + 1 < length; i += 2) {
-		uint8_t low = bytes[i + 1] ? bytes[i] : fold_byte(bytes[i]);
-		if (low != folded[i] || bytes[i + 1] != folded[i + 1])
-			return false;
-	}
-	return true;
-}
-
-static bool is_same(const struct pattern *pattern, const uint8_t *bytes, const uint8_t *folded,
-	enum stream stream, size_t length)
-{
-	if (pattern->kind != TEXT_BYTES)
-		return same_units(bytes, folded, length);
-	return stream == STREAM_WIDE ? same_wide(bytes, folded, pattern->length)
-				     : same_raw(bytes, folded, pattern->length);
-}
-
-static void report(struct search *search, const struct pattern *pattern, size_t start,
-	uint32_t length, enum term_spelling spelling)
-{
-	for (;;) {
-		struct term_hit hit = { start, length, pattern->term, spelling };
-		search->found(search->context, &hit);
-		if (pattern->same == NO_PATTERN)
-			return;
-		pattern = &search->set->patterns[pattern->same];
-	}
-}
-
-void search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream)
-{
-	const struct pattern *pattern = &search->set->patterns[entry->pattern];
-	size_t step = stream == STREAM_WIDE ? 2 : 1;
-	size_t back = entry->offset * step, length = pattern->length * step;
-	if (!(pattern->streams & stream) || at < back)
-		return;
-	size_t start = at - back;
-	if (start >= search->own || !span_inside(start, length, search->size))
-		return;
-	const uint8_t *bytes = search->bytes + start, *folded = search->set->pool + pattern->text;
-	if (is_same(pattern, bytes, folded, stream, length))
-		report(search, pattern, start, (uint32_t)length,
-			stream == STREAM_WIDE || pattern->kind == TEXT_UTF16 ? TERM_UTF16
-									     : TERM_ASCII);
-}
-
 // False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
 static inline bool is_likely(
 	const struct search *search, const struct entry *entry, size_t at, size_t step)
@@ -99,12 +34,18 @@ static inline bool is_likely(
 	return (four | (uint32_t)GRAM_FOLD) == entry->four;
 }
 
+// Where an entry extends the one before it, it is there only if that one is.
 static void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream)
 {
 	const struct entry *entry = filter_entries(search->filter, hash);
-	for (; entry; entry = entry->last ? NULL : entry + 1)
-		if (is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1))
-			search_verify(search, entry, at, stream);
+	bool before = false;
+	for (; entry; entry = entry->last ? NULL : entry + 1) {
+		if (entry->extends)
+			before = before && search_verify(search, entry, at, stream, entry->extends);
+		else
+			before = is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1) &&
+				 search_verify(search, entry, at, stream, 0);
+	}
 }
 
 static uint64_t candidate_hash(const struct search *search, const uint8_t *at, enum stream stream)

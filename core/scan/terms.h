@@ -1,6 +1,6 @@
 // Many terms in one sweep over bytes: compiled once, read by any number of threads. See README.md.
 //
-// A term is text. It is looked for without regard to the case of ASCII letters, as its own bytes
+// A term is text in UTF-8. It is looked for without regard to the case of letters, as its own bytes
 // and as UTF-16LE. Every occurrence of every term is reported, overlapping and contained ones too.
 //
 //     struct term terms[] = { { "evil.example", 12 } };
@@ -18,7 +18,15 @@ enum {
 	TERM_COUNT_MAX = 4 << 20,
 };
 
-enum term_spelling { TERM_ASCII = 1, TERM_UTF16 = 2 };
+enum term_spelling { TERM_BYTES, TERM_ASCII, TERM_UTF16, TERM_LABELS };
+
+// How the terms of a list are meant.
+enum term_flag {
+	TERM_CASE = 1,      // letters in the case that they are in
+	TERM_WORDS = 2,     // whole words: no letter, digit or '_' before or behind
+	TERM_AS_LABELS = 4, // names of hosts also as DNS has them: "\3www\7example\3com"
+	TERM_AS_HEX = 8,    // bytes in hexadecimal, '?' is any digit: "4d 5a ?? 00"
+};
 
 struct term {
 	const char *text; // need not end with a NUL
@@ -38,10 +46,25 @@ struct term_set;
 // term or a count outside the limits above.
 EI_CHECKED ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out);
 
-// The same, for memory like the sample: how fast it is scanned depends on choosing what is rare in
-// it. Some MiB from all over it are enough; what is found does not depend on it.
-EI_CHECKED ei_error *terms_compile_for(const struct term *terms, size_t count,
-	const uint8_t *sample, size_t sample_size, struct term_set **out);
+struct term_list {
+	const struct term *terms;
+	size_t count;
+	unsigned flags; // set of enum term_flag
+};
+
+// Terms of all lists, counted through. How fast memory is scanned depends on choosing what is rare
+// in it: a sample of it, some 256 pages from all over it, is worth a lot. What is found does not
+// depend on it.
+struct term_wish {
+	const struct term_list *lists;
+	size_t list_count;
+	const uint8_t *sample; // may be NULL
+	size_t sample_size;
+};
+
+// EI_E_USAGE for a term of TERM_AS_HEX that is no hexadecimal; EI_E_LIMIT when fewer than
+// TERM_SHORTEST of its bytes are known, or never two of three in a row.
+EI_CHECKED ei_error *terms_compile_wish(const struct term_wish *wish, struct term_set **out);
 void term_set_drop(struct term_set *set); // NULL is allowed
 EI_OWNER(term_set, term_set_drop);
 

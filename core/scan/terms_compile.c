@@ -1,13 +1,13 @@
-// Compiling terms: fold and spell them, group them into filters, choose each pattern's grams.
+// Compiling terms: their spellings become patterns, patterns are grouped into filters.
 // SPDX-License-Identifier: Apache-2.0
 #include "scan/compile.h"
+#include "scan/spell.h"
 
 enum {
-	POOL_MAX = 512 << 20, // bytes of all patterns
+	TEXT_MAX = 160 << 20, // bytes of all terms
+	POOL_PART = 8,        // most bytes of patterns that a byte of a term becomes
 	SAMPLE_MAX = 16 << 20,
-	SPELLINGS = 2,   // patterns a term can become
-	PLAIN_LEAST = 6, // characters of text, in patterns that are not all text
-	LONG_LEAST = 7,  // characters for four grams in a row
+	LONG_LEAST = 7, // characters for four grams in a row
 };
 
 // Of the filters: patterns that have text enough for grams of it, long or short, and the others,
@@ -20,51 +20,6 @@ struct compile {
 	int32_t *known; // open addressing by a pattern's hash: 1 + index
 	size_t known_mask;
 };
-
-// ---- spelling -------------------------------------------------------------------------------
-
-// Decodes one UTF-8 character; 0 when the bytes are not valid.
-static uint32_t character_read(const uint8_t **at, const uint8_t *end)
-{
-	size_t length = utf8_sequence(*at, (size_t)(end - *at));
-	if (!length)
-		return 0;
-	uint32_t value = length == 1 ? **at : **at & (0x7f >> length);
-	for (size_t i = 1; i < length; i++)
-		value = value << 6 | ((*at)[i] & 0x3f);
-	*at += length;
-	return value;
-}
-
-static size_t unit_put(uint8_t *out, uint32_t unit)
-{
-	out[0] = unit < 0x100 ? fold_byte((uint8_t)unit) : (uint8_t)unit;
-	out[1] = (uint8_t)(unit >> 8);
-	return 2;
-}
-
-// The term's UTF-16LE, folded; 0 when it is not valid UTF-8 or all of it is Latin-1 (in `latin1`).
-static size_t spell_utf16(
-	const struct term *term, uint8_t *out, uint8_t *latin1, size_t *latin1_length)
-{
-	const uint8_t *at = (const uint8_t *)term->text, *end = at + term->length;
-	size_t length = 0, count = 0;
-	bool beyond = false;
-	while (at < end) {
-		uint32_t value = character_read(&at, end);
-		if (!value)
-			return 0;
-		beyond |= value >= 0x100;
-		latin1[count++] = fold_byte((uint8_t)value);
-		if (value >= 0x10000) {
-			length += unit_put(out + length, 0xd800 + ((value - 0x10000) >> 10));
-			value = 0xdc00 + ((value - 0x10000) & 0x3ff);
-		}
-		length += unit_put(out + length, value);
-	}
-	*latin1_length = beyond ? 0 : count;
-	return beyond ? length : 0;
-}
 
 // ---- patterns -------------------------------------------------------------------------------
 
@@ -80,7 +35,8 @@ static bool pattern_equal(
 	const struct term_set *set, const struct pattern *a, const struct pattern *b)
 {
 	return a->length == b->length && a->streams == b->streams && a->kind == b->kind &&
-	       !memcmp(set->pool + a->text, set->pool + b->text, a->length * pattern_step(a));
+	       a->flags == b->flags && a->spelling == b->spelling &&
+	       !memcmp(set->pool + a->text, set->pool + b->text, pattern_size(a));
 }
 
 // Adds a pattern whose bytes are already in the pool at its end; duplicates are chained.
@@ -88,8 +44,8 @@ static void pattern_add(struct compile *compile, struct pattern pattern)
 {
 	struct term_set *set = compile->set;
 	uint32_t index = (uint32_t)set->pattern_count;
-	size_t text_bytes = pattern.length * pattern_step(&pattern);
-	uint64_t seed = pattern.streams * 4u + pattern.kind;
+	size_t text_bytes = pattern_size(&pattern);
+	uint64_t seed = (pattern.streams * 4u + pattern.kind) * 8u + pattern.flags;
 	size_t at = bytes_hash(set->pool + pattern.text, text_bytes, seed);
 	for (at &= compile->known_mask; compile->known[at]; at = (at + 1) & compile->known_mask) {
 		struct pattern *other = &set->patterns[compile->known[at] - 1];
@@ -109,55 +65,31 @@ static void pattern_add(struct compile *compile, struct pattern pattern)
 	set->longest = MAX(set->longest, bytes);
 }
 
-static void bytes_add(struct compile *compile, uint32_t term, const uint8_t *bytes, size_t length,
-	unsigned streams, enum pattern_text kind)
+static ei_error *term_add(
+	struct compile *compile, const struct term *term, uint32_t index, unsigned flags)
 {
-	size_t step = kind == TEXT_UNITS ? 2 : 1;
-	memcpy(compile->set->pool + compile->pool_used, bytes, length * step);
-	pattern_add(compile, (struct pattern){
-				     .text = (uint32_t)compile->pool_used,
-				     .length = (uint16_t)length,
-				     .streams = (uint8_t)streams,
-				     .kind = (uint8_t)kind,
-				     .term = term,
-				     .same = NO_PATTERN,
-			     });
-}
-
-// Units of the longest stretch of printable ASCII.
-static unsigned plain_units(const uint8_t *utf16, size_t length)
-{
-	unsigned run = 0, longest = 0;
-	for (size_t i = 0; i + 1 < length; i += 2) {
-		bool plain = utf16[i] >= ' ' && utf16[i] <= '~' && !utf16[i + 1];
-		run = plain ? run + 1 : 0;
-		longest = MAX(longest, run);
+	struct spelling spellings[SPELLINGS_MAX];
+	size_t count;
+	EI_TRY(term_spell(term, flags, spellings, &count));
+	for (size_t i = 0; i < count; i++) {
+		const struct spelling *spelling = &spellings[i];
+		struct pattern pattern = {
+			.text = (uint32_t)compile->pool_used,
+			.length = spelling->length,
+			.streams = spelling->streams,
+			.kind = spelling->kind,
+			.flags = spelling->flags,
+			.spelling = spelling->spelling,
+			.term = index,
+			.same = NO_PATTERN,
+		};
+		uint8_t *text = compile->set->pool + compile->pool_used;
+		size_t size = pattern_text_size(&pattern);
+		memcpy(text, spelling->text, size);
+		memcpy(text + size, spelling->other, pattern_size(&pattern) - size);
+		pattern_add(compile, pattern);
 	}
-	return longest;
-}
-
-static void term_add(struct compile *compile, const struct term *term, uint32_t index)
-{
-	uint8_t folded[TERM_LONGEST], latin1[TERM_LONGEST], utf16[2 * TERM_LONGEST];
-	bool ascii = true;
-	for (uint32_t i = 0; i < term->length; i++) {
-		folded[i] = fold_byte((uint8_t)term->text[i]);
-		ascii &= folded[i] < 0x80;
-	}
-	if (ascii) {
-		bytes_add(
-			compile, index, folded, term->length, STREAM_RAW | STREAM_WIDE, TEXT_BYTES);
-		return;
-	}
-	bytes_add(compile, index, folded, term->length, STREAM_RAW, TEXT_BYTES);
-	size_t latin1_length = 0;
-	size_t length = spell_utf16(term, utf16, latin1, &latin1_length);
-	if (latin1_length >= TERM_SHORTEST)
-		bytes_add(compile, index, latin1, latin1_length, STREAM_WIDE, TEXT_BYTES);
-	else if (plain_units(utf16, length) >= PLAIN_LEAST)
-		bytes_add(compile, index, utf16, length / 2, STREAM_WIDE, TEXT_UNITS);
-	else if (length)
-		bytes_add(compile, index, utf16, length, STREAM_RAW, TEXT_UTF16);
+	return NULL;
 }
 
 // ---- groups ---------------------------------------------------------------------------------
@@ -166,7 +98,7 @@ unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern
 {
 	const uint8_t *text = set->pool + pattern->text;
 	if (pattern->kind == TEXT_UNITS)
-		return plain_units(text, 2u * pattern->length);
+		return utf16_plain(text, 2u * pattern->length);
 	unsigned run = 0, longest = 0;
 	for (unsigned i = 0; i < pattern->length; i++) {
 		run = text[i] >= ' ' && text[i] <= '~' ? run + 1 : 0;
@@ -178,6 +110,8 @@ unsigned pattern_plain(const struct term_set *set, const struct pattern *pattern
 static enum group group_of(const struct term_set *set, const struct pattern *pattern)
 {
 	unsigned plain = pattern_plain(set, pattern);
+	if (pattern->kind == TEXT_MASKED)
+		return GROUP_OTHER;
 	if (plain < MIN(pattern->length, (unsigned)PLAIN_LEAST))
 		return GROUP_OTHER;
 	return plain < LONG_LEAST ? GROUP_SHORT : GROUP_LONG;
@@ -222,23 +156,27 @@ static ei_error *groups_build(struct term_set *set, const struct rarity *rarity)
 
 // ---- all ------------------------------------------------------------------------------------
 
-static ei_error *lengths_check(const struct term *terms, size_t count, size_t *total)
+static ei_error *lengths_check(const struct term_wish *wish, size_t *count, size_t *total)
 {
-	*total = 0;
-	if (count > TERM_COUNT_MAX)
-		return ei_fail(
-			EI_E_LIMIT, "%zu terms are too many, at most %d", count, TERM_COUNT_MAX);
-	for (size_t i = 0; i < count; i++) {
-		uint32_t length = terms[i].length;
-		if (length < TERM_SHORTEST || length > TERM_LONGEST)
-			return ei_fail(EI_E_LIMIT, "term '%.*s' is %u bytes long, want %d to %d",
-				(int)MIN(length, 40u), terms[i].text, length, TERM_SHORTEST,
-				TERM_LONGEST);
-		// Latin-1 or UTF-16 beside the bytes themselves: at most twice as many again.
-		*total += 3 * (size_t)length;
+	*count = *total = 0;
+	for (size_t n = 0; n < wish->list_count; n++) {
+		const struct term_list *list = &wish->lists[n];
+		if (list->count > TERM_COUNT_MAX - *count)
+			return ei_fail(
+				EI_E_LIMIT, "more than %d terms are too many", TERM_COUNT_MAX);
+		*count += list->count;
+		for (size_t i = 0; i < list->count; i++) {
+			uint32_t length = list->terms[i].length;
+			if (length < TERM_SHORTEST || length > TERM_LONGEST)
+				return ei_fail(EI_E_LIMIT,
+					"term '%.*s' is %u bytes long, want %d to %d",
+					(int)MIN(length, 40u), list->terms[i].text, length,
+					TERM_SHORTEST, TERM_LONGEST);
+			*total += length;
+		}
 	}
-	if (*total / 3 > POOL_MAX / 3)
-		return ei_fail(EI_E_LIMIT, "the terms take more than %d MiB", POOL_MAX / 3 >> 20);
+	if (*total > TEXT_MAX)
+		return ei_fail(EI_E_LIMIT, "the terms take more than %d MiB", TEXT_MAX >> 20);
 	return NULL;
 }
 
@@ -250,54 +188,57 @@ static size_t power_of_two(size_t at_least)
 	return power;
 }
 
-static ei_error *patterns_make(struct term_set *set, const struct term *terms, size_t count)
+static ei_error *terms_add(struct compile *compile, const struct term_wish *wish)
+{
+	uint32_t index = 0;
+	for (size_t n = 0; n < wish->list_count; n++)
+		for (size_t i = 0; i < wish->lists[n].count; i++)
+			EI_TRY(term_add(
+				compile, &wish->lists[n].terms[i], index++, wish->lists[n].flags));
+	return NULL;
+}
+
+static ei_error *patterns_make(struct term_set *set, const struct term_wish *wish, size_t count)
 {
 	struct compile compile = { .set = set };
-	compile.known_mask = power_of_two(3 * count) - 1;
+	compile.known_mask = power_of_two(3 * count) * 2 - 1;
 	compile.known = calloc(compile.known_mask + 1, sizeof *compile.known);
 	if (!compile.known)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
-	for (size_t i = 0; i < count; i++)
-		term_add(&compile, &terms[i], (uint32_t)i);
+	ei_error *error = terms_add(&compile, wish);
 	free(compile.known);
 	// Most terms are ASCII and took one pattern of their own length.
 	uint8_t *pool = realloc(set->pool, MAX(compile.pool_used, (size_t)1));
 	set->pool = pool ? pool : set->pool;
-	return NULL;
+	return error;
 }
 
-static ei_error *lists_compile(const struct term *terms, size_t count, const uint8_t *sample,
-	size_t sample_size, struct term_set **out)
+ei_error *terms_compile_wish(const struct term_wish *wish, struct term_set **out)
 {
-	size_t total;
+	size_t count, total;
 	EI_TRY(kernel_check());
-	EI_TRY(lengths_check(terms, count, &total));
+	EI_TRY(lengths_check(wish, &count, &total));
 	EI_OWNED(term_set) set = calloc(1, sizeof *set);
 	if (!set)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	set->longest = 1;
 	set->kernel = kernel_choose();
-	set->pool = malloc(MAX(total, (size_t)1));
-	set->patterns = malloc((SPELLINGS * count + 1) * sizeof *set->patterns);
+	set->pool = malloc(total * POOL_PART + 1);
+	set->patterns = malloc((SPELLINGS_MAX * count + 1) * sizeof *set->patterns);
 	if (!set->pool || !set->patterns)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);
-	EI_TRY(patterns_make(set, terms, count));
+	EI_TRY(patterns_make(set, wish, count));
 	EI_OWNED(rarity) rarity = NULL;
-	EI_TRY(rarity_create(sample, sample_size, &rarity));
+	EI_TRY(rarity_create(wish->sample, MIN(wish->sample_size, (size_t)SAMPLE_MAX), &rarity));
 	EI_TRY(groups_build(set, rarity));
 	*out = EI_GIVE(set);
 	return NULL;
 }
 
-ei_error *terms_compile_for(const struct term *terms, size_t count, const uint8_t *sample,
-	size_t sample_size, struct term_set **out)
-{
-	return lists_compile(terms, count, sample, MIN(sample_size, (size_t)SAMPLE_MAX), out);
-}
-
 ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
 {
-	return lists_compile(terms, count, NULL, 0, out);
+	const struct term_list list = { terms, count, 0 };
+	return terms_compile_wish(&(struct term_wish){ &list, 1, NULL, 0 }, out);
 }
 
 void term_set_drop(struct term_set *set)

@@ -281,6 +281,162 @@ static void terms_beyond_ascii_are_utf8_and_utf16(void **state)
 	unsetenv("EIDETIC_SIMD");
 }
 
+// ---- how terms are meant --------------------------------------------------------------------
+
+// "start+length" of each hit, in order, as every kernel finds them. With `fillers` so many other
+// terms, that the way of looking is another.
+static void check_hits(const char *text, unsigned flags, const void *bytes, size_t size,
+	size_t fillers, const char *want)
+{
+	static char filler[300][8];
+	struct term fill[300], one = term_of(text);
+	for (size_t i = 0; i < fillers; i++) {
+		snprintf(filler[i], sizeof filler[i], "%03zu$%%%zu", i, i % 10);
+		fill[i] = term_of(filler[i]);
+	}
+	const struct term_list lists[] = { { &one, 1, flags }, { fill, fillers, 0 } };
+	for (size_t k = 0; k < ARRAY_LENGTH(kernels); k++) {
+		struct term_set *set = NULL;
+		setenv("EIDETIC_SIMD", kernels[k], 1);
+		ei_error *error =
+			terms_compile_wish(&(struct term_wish){ lists, 2, NULL, 0 }, &set);
+		if (error && ei_error_code(error) == EI_E_REQUIREMENT) {
+			ei_error_drop(error);
+			continue;
+		}
+		assert_null(error);
+		struct hits hits = { 0 };
+		char have[512] = "";
+		terms_scan(set, bytes, size, size, hit_add, &hits);
+		if (hits.count)
+			qsort(hits.items, hits.count, sizeof *hits.items, compare_hits);
+		for (size_t i = 0; i < hits.count; i++)
+			snprintf(have + strlen(have), sizeof have - strlen(have), "%s%zu+%u%c",
+				i ? " " : "", hits.items[i].start, hits.items[i].length,
+				"bauL"[hits.items[i].spelling]);
+		assert_string_equal(have, want);
+		free(hits.items);
+		term_set_drop(set);
+	}
+	unsetenv("EIDETIC_SIMD");
+}
+
+#define CHECK_HITS(text, flags, bytes, want)                                                       \
+	do {                                                                                       \
+		check_hits(text, flags, bytes, sizeof bytes - 1, 0, want);                         \
+		check_hits(text, flags, bytes, sizeof bytes - 1, 300, want);                       \
+	} while (0)
+
+static void case_counts_where_it_is_asked_for(void **state)
+{
+	(void)state;
+	static const char bytes[] = "evil Evil EVIL E\0v\0i\0l\0 e\0v\0i\0l\0";
+	CHECK_HITS("Evil", 0, bytes, "0+4a 5+4a 10+4a 15+8u 24+8u");
+	CHECK_HITS("Evil", TERM_CASE, bytes, "5+4a 15+8u");
+	static const char long_bytes[] = "Mixed Case of a longer Term, mixed case of a longer term";
+	CHECK_HITS("Mixed Case of a longer Term", TERM_CASE, long_bytes, "0+27a");
+	CHECK_HITS("Mixed Case of a longer Term", 0, long_bytes, "0+27a 29+27a");
+}
+
+static void letters_beyond_ascii_have_two_cases(void **state)
+{
+	(void)state;
+	static const char latin[] =
+		"M\xc3\x9cLLER m\xc3\xbcller M\0\xdc\0L\0L\0e\0r\0 m\xc3\x9cller";
+	CHECK_HITS("m\xc3\xbcller", 0, latin, "0+7a 8+7a 16+12u 29+7a");
+	CHECK_HITS("m\xc3\xbcller", TERM_CASE, latin, "8+7a");
+	// The bytes of both cases, mixed within a letter, are another letter.
+	static const char cyrillic[] =
+		"\xd0\xa0\xd0\x98\xd0\xbc \xd1\x80\xd0\xb8\xd0\xbc \xd1\xa0\xd0\xb8\xd0\xbc "
+		"\x20\x04\x38\x04\x1c\x04";
+	CHECK_HITS("\xd1\x80\xd0\xb8\xd0\xbc", 0, cyrillic, "0+6a 7+6a 21+6u");
+	CHECK_HITS("\xd0\xa0\xd0\x98\xd0\x9c", 0, cyrillic, "0+6a 7+6a 21+6u");
+	static const char longer[] = "a\0l\0p\0h\0a\0b\0\x38\x04 A\0l\0p\0h\0a\0b\0\x18\x04";
+	CHECK_HITS("alphab\xd0\xb8", 0, longer, "0+14u 15+14u");
+}
+
+static void whole_words_have_no_letters_around(void **state)
+{
+	(void)state;
+	static const char bytes[] = "cat cats scat _cat (cat) c\0a\0t\0 c\0a\0t\0s\0 cat";
+	CHECK_HITS("cat", TERM_WORDS, bytes, "0+3a 20+3a 25+6u 41+3a");
+}
+
+static void host_names_are_found_as_labels(void **state)
+{
+	(void)state;
+	static const char bytes[] = "..\3www\7Example\3com\0 www.example.com \3www\6example\3com";
+	CHECK_HITS("www.example.com", TERM_AS_LABELS, bytes, "2+16L 20+15a");
+	CHECK_HITS("www.example.com", 0, bytes, "20+15a");
+	CHECK_HITS("example", TERM_AS_LABELS, bytes, "7+7a 24+7a 41+7a");
+}
+
+static void bytes_in_hexadecimal_have_open_places(void **state)
+{
+	(void)state;
+	static const char bytes[] = "MZ\x90\0\3 mz\x90\0\3 MZ\x91\0\3 MZ\0\0\4 Mz\x90\0\3";
+	CHECK_HITS("4d 5a 90 00", TERM_AS_HEX, bytes, "0+4b");
+	CHECK_HITS("4d 5a ?? 00", TERM_AS_HEX, bytes, "0+4b 12+4b 18+4b");
+	CHECK_HITS("4D5a90000?", TERM_AS_HEX, bytes, "0+5b");
+	CHECK_HITS("?? 4D 5a 9? 00 03", TERM_AS_HEX, bytes, "11+6b");
+	static const char *const wrong[] = { "4d 5", "4d zz 00 00", "4d 5a ?? ??",
+		"4d ?? ?? 5a ?? ?? 00" };
+	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
+		struct term term = term_of(wrong[i]);
+		struct term_list list = { &term, 1, TERM_AS_HEX };
+		struct term_set *set = NULL;
+		ei_error *error =
+			terms_compile_wish(&(struct term_wish){ &list, 1, NULL, 0 }, &set);
+		assert_non_null(error);
+		assert_int_equal(ei_error_code(error), i < 2 ? EI_E_USAGE : EI_E_LIMIT);
+		ei_error_drop(error);
+		assert_null(set);
+	}
+}
+
+static void sample_changes_nothing_that_is_found(void **state)
+{
+	(void)state;
+	static uint8_t bytes[8192], sample[4096];
+	random_text(bytes, sizeof bytes, "abc.");
+	random_text(sample, sizeof sample, "ab");
+	for (size_t i = 0; i < sizeof sample; i += 2 + i % 7)
+		sample[i] = 0;
+	static char text[200][8];
+	struct term terms[200];
+	for (size_t i = 0; i < ARRAY_LENGTH(terms); i++) {
+		random_text((uint8_t *)text[i], 7, "abc.");
+		terms[i] = (struct term){ text[i], 4 + (uint32_t)i % 4 };
+	}
+	for (size_t count = 20; count <= 200; count += 180) {
+		struct term_list list = { terms, count, 0 };
+		struct hits hits[2] = { 0 };
+		for (size_t with = 0; with < 2; with++) {
+			struct term_set *set = NULL;
+			struct term_wish wish = { &list, 1, sample, with ? sizeof sample : 0 };
+			assert_null(terms_compile_wish(&wish, &set));
+			terms_scan(set, bytes, sizeof bytes, sizeof bytes, hit_add, &hits[with]);
+			term_set_drop(set);
+		}
+		assert_true(hits[0].count > 0);
+		assert_int_equal(hits[0].count, hits[1].count);
+		free(hits[0].items);
+		free(hits[1].items);
+	}
+}
+
+static void unknown_kernels_are_an_error(void **state)
+{
+	(void)state;
+	struct term_set *set = NULL;
+	setenv("EIDETIC_SIMD", "mmx", 1);
+	ei_error *error = terms_compile(NULL, 0, &set);
+	unsetenv("EIDETIC_SIMD");
+	assert_non_null(error);
+	assert_string_equal(ei_error_text(error), "EIDETIC_SIMD: there are no kernels 'mmx'");
+	ei_error_drop(error);
+}
+
 static void terms_outside_the_limits_are_refused(void **state)
 {
 	(void)state;
@@ -471,6 +627,13 @@ int main(void)
 		cmocka_unit_test(hits_that_start_behind_the_chunk_are_not_reported),
 		cmocka_unit_test(chunks_with_overlap_see_each_hit_once),
 		cmocka_unit_test(terms_beyond_ascii_are_utf8_and_utf16),
+		cmocka_unit_test(case_counts_where_it_is_asked_for),
+		cmocka_unit_test(letters_beyond_ascii_have_two_cases),
+		cmocka_unit_test(whole_words_have_no_letters_around),
+		cmocka_unit_test(host_names_are_found_as_labels),
+		cmocka_unit_test(bytes_in_hexadecimal_have_open_places),
+		cmocka_unit_test(sample_changes_nothing_that_is_found),
+		cmocka_unit_test(unknown_kernels_are_an_error),
 		cmocka_unit_test(terms_outside_the_limits_are_refused),
 		cmocka_unit_test(no_terms_find_nothing),
 		cmocka_unit_test(real_list_is_found_by_all_kernels_alike),

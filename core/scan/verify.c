@@ -1,0 +1,187 @@
+// Whether a pattern really is where its gram is.
+// SPDX-License-Identifier: Apache-2.0
+#include "scan/filter.h"
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+// Eight bytes with ASCII letters in lower case.
+static inline uint64_t fold_eight(uint64_t bytes)
+{
+	uint64_t low = bytes & EACH(0x7f);
+	uint64_t from_a = low + EACH(0x80 - 'A'), behind_z = low + EACH(0x7f - 'Z');
+	return bytes | ((from_a ^ behind_z) & ~bytes & EACH(0x80)) >> 2;
+}
+
+static inline uint64_t eight(const uint8_t *bytes, uint64_t exact)
+{
+	uint64_t loaded = load_u64(bytes);
+	return exact ? loaded : fold_eight(loaded);
+}
+
+// The rest of eight bytes overlaps what was compared, where there is so much.
+static bool same_raw(
+	const uint8_t *bytes, const uint8_t *text, size_t from, size_t length, bool exact)
+{
+	for (; length - from >= 8; from += 8)
+		if (eight(bytes + from, exact) != load_u64(text + from))
+			return false;
+	if (from < length && length >= 8)
+		return eight(bytes + length - 8, exact) == load_u64(text + length - 8);
+	for (; from < length; from++)
+		if ((exact ? bytes[from] : fold_byte(bytes[from])) != text[from])
+			return false;
+	return true;
+}
+
+// Four units become four bytes; false when one is 0x100 or more.
+static inline bool four_pack(uint64_t units, uint32_t *out)
+{
+	uint64_t pairs = (units | units >> 8) & UINT64_C(0x0000ffff0000ffff);
+	*out = (uint32_t)(pairs | pairs >> 16);
+	return !(units & UINT64_C(0xff00ff00ff00ff00));
+}
+
+static bool same_wide(
+	const uint8_t *bytes, const uint8_t *text, size_t from, size_t length, bool exact)
+{
+	uint32_t four;
+	for (; length - from >= 4; from += 4)
+		if (!four_pack(eight(bytes + 2 * from, exact), &four) ||
+			four != load_u32(text + from))
+			return false;
+	for (; from < length; from++) {
+		uint8_t byte = bytes[2 * from];
+		if (bytes[2 * from + 1] || (exact ? byte : fold_byte(byte)) != text[from])
+			return false;
+	}
+	return true;
+}
+
+// Only units below 0x100 are letters: a byte of another unit must not be folded.
+static bool same_units(const uint8_t *bytes, const uint8_t *text, size_t size, bool exact)
+{
+	for (size_t i = 0; i + 1 < size; i += 2) {
+		uint8_t low = bytes[i + 1] || exact ? bytes[i] : fold_byte(bytes[i]);
+		if (low != text[i] || bytes[i + 1] != text[i + 1])
+			return false;
+	}
+	return true;
+}
+
+static bool same_masked(const uint8_t *bytes, const uint8_t *text, const uint8_t *mask, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((bytes[i] & mask[i]) != text[i])
+			return false;
+	return true;
+}
+
+// Bytes of the character at `text`: of UTF-8, or a unit.
+static size_t character_size(const uint8_t *text, size_t room, bool units)
+{
+	size_t size = units ? 2 : 1;
+	while (!units && size < room && (text[size] & 0xc0) == 0x80)
+		size++;
+	return MIN(size, room);
+}
+
+// Each character is the one of `lower` or the one of `upper`.
+static bool same_cased(
+	const uint8_t *bytes, const uint8_t *lower, const uint8_t *upper, size_t size, bool units)
+{
+	for (size_t i = 0; i < size;) {
+		size_t here = character_size(lower + i, size - i, units);
+		if (memcmp(bytes + i, lower + i, here) && memcmp(bytes + i, upper + i, here))
+			return false;
+		i += here;
+	}
+	return true;
+}
+
+// Latin-1 as UTF-16.
+static bool same_cased_wide(
+	const uint8_t *bytes, const uint8_t *lower, const uint8_t *upper, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (bytes[2 * i + 1] || (bytes[2 * i] != lower[i] && bytes[2 * i] != upper[i]))
+			return false;
+	return true;
+}
+
+// `from` characters are known to be the same.
+static bool is_same(const struct term_set *set, const struct pattern *pattern, const uint8_t *bytes,
+	enum stream stream, size_t from)
+{
+	const bool exact = pattern->flags & PATTERN_EXACT, wide = stream == STREAM_WIDE;
+	const size_t length = pattern->length, size = length * pattern_step(pattern);
+	const uint8_t *text = set->pool + pattern->text, *other = text + size;
+	if (pattern->kind == TEXT_MASKED)
+		return same_masked(bytes, text, other, size);
+	if ((pattern->flags & PATTERN_CASED) && pattern->kind == TEXT_BYTES && wide)
+		return same_cased_wide(bytes, text, other, length);
+	if (pattern->flags & PATTERN_CASED)
+		return same_cased(bytes, text, other, size, pattern->kind != TEXT_BYTES);
+	if (pattern->kind != TEXT_BYTES)
+		return same_units(bytes, text, size, exact);
+	return wide ? same_wide(bytes, text, from, length, exact)
+		    : same_raw(bytes, text, from, length, exact);
+}
+
+// ---- words ----------------------------------------------------------------------------------
+
+static bool is_word_byte(uint8_t byte)
+{
+	uint8_t low = byte | 0x20;
+	return (low >= 'a' && low <= 'z') || (byte >= '0' && byte <= '9') || byte == '_' ||
+	       byte >= 0x80;
+}
+
+// Of units beyond Latin-1 most are no UTF-16 at all, but what happens to be there.
+static bool is_word(const uint8_t *at, bool wide)
+{
+	return is_word_byte(at[0]) && !(wide && at[1]);
+}
+
+// What lies outside of the bytes is no part of a word.
+static bool is_whole_word(const struct search *search, size_t start, size_t length, bool wide)
+{
+	size_t step = wide ? 2 : 1, end = start + length;
+	if (start >= step && is_word(search->bytes + start - step, wide))
+		return false;
+	return search->size - end < step || !is_word(search->bytes + end, wide);
+}
+
+// ---- reports --------------------------------------------------------------------------------
+
+static void report(struct search *search, const struct pattern *pattern, size_t start,
+	size_t length, enum stream stream)
+{
+	bool wide = stream == STREAM_WIDE || pattern->kind == TEXT_UTF16;
+	if ((pattern->flags & PATTERN_WORDS) && !is_whole_word(search, start, length, wide))
+		return;
+	for (;;) {
+		struct term_hit hit = { start, (uint32_t)length, pattern->term,
+			wide ? TERM_UTF16 : pattern->spelling };
+		search->found(search->context, &hit);
+		if (pattern->same == NO_PATTERN)
+			return;
+		pattern = &search->set->patterns[pattern->same];
+	}
+}
+
+bool search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream,
+	size_t known)
+{
+	const struct pattern *pattern = &search->set->patterns[entry->pattern];
+	size_t step = stream == STREAM_WIDE ? 2 : 1;
+	size_t back = entry->offset * step, length = pattern->length * step;
+	if (!(pattern->streams & stream) || at < back)
+		return false;
+	size_t start = at - back;
+	if (start >= search->own || !span_inside(start, length, search->size))
+		return false;
+	if (!is_same(search->set, pattern, search->bytes + start, stream, known))
+		return false;
+	report(search, pattern, start, length, stream);
+	return true;
+}
