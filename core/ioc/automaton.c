@@ -35,6 +35,7 @@ struct automaton {
 	struct edge *edges;
 	uint32_t edge_room; // a power of two
 	bool any_alone;
+	uint32_t first[256]; // where a byte leads from the root, where most bytes are met
 };
 
 ei_error *automaton_create(struct automaton **out)
@@ -174,12 +175,13 @@ ei_error *automaton_add(struct automaton *automaton, const char *text, size_t le
 // Where a text goes on that does not go on from `state`.
 static uint32_t next_state(const struct automaton *automaton, uint32_t state, uint8_t byte)
 {
-	for (;;) {
+	while (state != ROOT) {
 		uint32_t next = step(automaton, state, byte);
-		if (next != NONE || state == ROOT)
+		if (next != NONE)
 			return next;
 		state = automaton->states[state].fail;
 	}
+	return automaton->first[byte];
 }
 
 static void link_state(struct automaton *automaton, uint32_t parent, uint32_t state)
@@ -197,6 +199,8 @@ ei_error *automaton_finish(struct automaton *automaton)
 	uint32_t *queue = calloc(automaton->state_count, sizeof *queue);
 	if (!queue)
 		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (unsigned byte = 0; byte < 256; byte++)
+		automaton->first[byte] = step(automaton, ROOT, (uint8_t)byte);
 	uint32_t from = 0, to = 1; // the root is first
 	while (from < to) {
 		uint32_t state = queue[from++];
@@ -243,6 +247,8 @@ void automaton_run(const struct automaton *automaton, const char *text, size_t l
 	uint32_t state = ROOT;
 	for (size_t i = 0; i < length; i++) {
 		state = next_state(automaton, state, (uint8_t)text[i]);
+		if (state == ROOT)
+			continue;
 		uint32_t at =
 			automaton->states[state].texts ? state : automaton->states[state].shorter;
 		for (; at; at = automaton->states[at].shorter)

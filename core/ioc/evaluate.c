@@ -52,34 +52,59 @@ static void rest_make(struct ioc_evidence *evidence, const struct ioc_term *term
 	state->rest = rest;
 }
 
-static void rests_make(struct ioc_evidence *evidence, const struct ioc_node *node)
+// `negated`: hits on a device's spelling do not count.
+static bool set_fill(struct ioc_evidence *evidence, ei_arena *arena, uint32_t atom,
+	const struct kset *rest, bool negated, struct kset *out)
 {
-	if (node->kind == IOC_LEAF && node->leaf.atom != IOC_NO_ATOM)
+	size_t count;
+	const struct ioc_hit *hits = ioc_hits(evidence, atom, &count);
+	if (!kset_open(arena, rest, out))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (hits[i].entity < out->count && !(negated && hits[i].device))
+			kset_put(out, hits[i].entity, hits[i].maybe ? IOC_UNKNOWN : IOC_TRUE);
+	kset_close(out);
+	return true;
+}
+
+// Sets that are wanted again and again, such as of "Type is Mutant", are kept.
+enum { HITS_MANY = 64 };
+
+static void set_make(struct ioc_evidence *evidence, const struct ioc_leaf *leaf)
+{
+	struct atom_state *state = &evidence->atoms[leaf->atom];
+	const struct kset *rest = &evidence->terms[leaf->term->index].rest;
+	if (!state->set_made && state->count >= HITS_MANY && !state->dropped)
+		state->set_made =
+			set_fill(evidence, evidence->arena, leaf->atom, rest, false, &state->set);
+}
+
+// What lasts longer than one evaluation.
+static void sets_make(struct ioc_evidence *evidence, const struct ioc_node *node)
+{
+	if (node->kind == IOC_LEAF && node->leaf.atom != IOC_NO_ATOM) {
 		rest_make(evidence, node->leaf.term);
+		set_make(evidence, &node->leaf);
+	}
 	for (const struct ioc_node *child = node->first; child; child = child->next)
-		rests_make(evidence, child);
+		sets_make(evidence, child);
 }
 
 static struct kset leaf_set(struct evaluating *evaluating, const struct ioc_leaf *leaf)
 {
 	struct ioc_evidence *evidence = evaluating->evidence;
-	const struct term_state *state = &evidence->terms[leaf->term->index];
-	size_t count;
-	const struct ioc_hit *hits = ioc_hits(evidence, leaf->atom, &count);
-	bool dropped = evidence->atoms[leaf->atom].dropped;
-	struct kset rest = dropped ? kset_all(state->rest.count, IOC_UNKNOWN) : state->rest;
-	struct kset set;
-	if (!count)
+	const struct atom_state *atom = &evidence->atoms[leaf->atom];
+	struct kset rest = evidence->terms[leaf->term->index].rest, set;
+	if (atom->dropped)
+		rest = kset_all(rest.count, IOC_UNKNOWN);
+	if (!atom->count)
 		return rest;
-	if (!kset_open(evaluating->boxing.arena, &rest, &set)) {
-		evaluating->boxing.failed = true;
-		return kset_all(state->rest.count, IOC_UNKNOWN);
-	}
-	for (size_t i = 0; i < count; i++)
-		if (hits[i].entity < set.count && !(leaf->negated && hits[i].device))
-			kset_put(&set, hits[i].entity, hits[i].maybe ? IOC_UNKNOWN : IOC_TRUE);
-	kset_close(&set);
-	return set;
+	if (atom->set_made && !leaf->negated)
+		return atom->set;
+	if (set_fill(evidence, evaluating->boxing.arena, leaf->atom, &rest, leaf->negated, &set))
+		return set;
+	evaluating->boxing.failed = true;
+	return kset_all(rest.count, IOC_UNKNOWN);
 }
 
 // `bound`: the domains in which something else must be true of the same item. A condition that
@@ -209,6 +234,9 @@ static struct value and_value(
 		uint64_t others = twice | (once & ~node_domains(child));
 		struct value one = node_value(evaluating, child, bound | others, false);
 		out = value_and(&evaluating->boxing, &out, &one);
+		// Without results to give, nothing more can be learnt from what is FALSE.
+		if (!evaluating->results && value_exists(&evaluating->boxing, &out) == IOC_FALSE)
+			break;
 	}
 	return out;
 }
@@ -350,7 +378,8 @@ ei_error *ioc_evaluate(struct ioc_evidence *evidence, const struct ioc_indicator
 	struct ioc_witness witnesses[IOC_WITNESSES_MAX];
 	if (!results)
 		return ei_fail(EI_E_NOMEM, "out of memory");
-	rests_make(evidence, indicator->root);
+	evidence_sort(evidence);
+	sets_make(evidence, indicator->root);
 	struct evaluating evaluating = {
 		.evidence = evidence,
 		.boxing = { .evidence = evidence, .arena = evidence->arena },

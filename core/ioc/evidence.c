@@ -92,6 +92,7 @@ uint32_t ioc_evidence_entity(struct ioc_evidence *evidence, const char *path, ui
 		return 0;
 	}
 	domain->linked |= link != IOC_NO_LINK;
+	evidence->sorted = false;
 	((struct entity *)domain->entities.items)[domain->entities.count] =
 		(struct entity){ link, mark, parent };
 	return (uint32_t)domain->entities.count++;
@@ -123,6 +124,8 @@ void ioc_evidence_control_set(struct ioc_evidence *evidence, unsigned number)
 static void answers(struct ioc_evidence *evidence, uint32_t term, unsigned depth)
 {
 	evidence->terms[term].answered = true;
+	evidence->terms[term].rest_made = false;
+	evidence->sorted = false;
 	uint32_t derived = evidence->program->terms[term].first_derived;
 	for (; derived != NO_TERM && depth;
 		derived = evidence->program->terms[derived].next_derived)
@@ -213,6 +216,7 @@ static void atoms_value(struct ioc_evidence *evidence, const struct ioc_term *te
 	bool kept = bits_set(&state->given, taking->entity) &&
 		    (has || none || bits_set(&state->unknown, taking->entity));
 	state->rest_made = false;
+	evidence->sorted = false;
 	if (!kept)
 		fail(evidence, no_memory());
 	struct matcher *matcher = has ? matcher_of(evidence, term) : NULL;
@@ -295,8 +299,10 @@ void evidence_sort(struct ioc_evidence *evidence)
 		hits[kept++] = hits[i];
 	}
 	evidence->hits.count = kept;
-	for (uint32_t i = 0; i < evidence->program->atom_count; i++)
+	for (uint32_t i = 0; i < evidence->program->atom_count; i++) {
 		evidence->atoms[i].count = 0;
+		evidence->atoms[i].set_made = false;
+	}
 	for (size_t i = kept; i-- > 0;) {
 		evidence->atoms[hits[i].atom].first = (uint32_t)i;
 		evidence->atoms[hits[i].atom].count++;

@@ -35,6 +35,8 @@ struct term_state {
 struct atom_state {
 	uint32_t first, count; // of the sorted hits
 	bool dropped;          // some hits were too many
+	bool set_made;
+	struct kset set; // of its entities, of an atom that has many; for as long as `rest` holds
 };
 
 struct ioc_evidence {

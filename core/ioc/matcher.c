@@ -27,7 +27,7 @@ struct matcher {
 	const struct ioc_term *term;
 	ei_arena *arena;
 	struct key *keys;
-	uint32_t key_room;
+	uint32_t key_room, key_count;
 	struct automaton *automaton;
 	struct vector patterns, hinted;          // struct pattern; atoms to try in this run
 	struct vector regexes, values, presents; // atoms: always tried; ranges and networks
@@ -41,17 +41,31 @@ static ei_error *no_memory(void)
 }
 
 // ---- building -------------------------------------------------------------------------------
+// From the last byte to the first, so that the hashes of all ends of a text come in one go.
+static const uint64_t hash_begin = UINT64_C(0xcbf29ce484222325);
+
+static uint64_t hash_step(uint64_t hash, char byte)
+{
+	return (hash ^ (uint8_t)byte) * UINT64_C(0x100000001b3);
+}
+
+static uint32_t hash_slot(const struct matcher *matcher, uint64_t hash)
+{
+	return (uint32_t)(hash ^ hash >> 32) & (matcher->key_room - 1);
+}
+
 static uint64_t text_hash(const char *text, size_t length)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	return hash ^ hash >> 32;
+	uint64_t hash = hash_begin;
+	while (length)
+		hash = hash_step(hash, text[--length]);
+	return hash;
 }
 
 static void key_put(struct matcher *matcher, const char *text, size_t length, uint32_t atom)
 {
-	uint32_t at = (uint32_t)text_hash(text, length) & (matcher->key_room - 1);
+	uint32_t at = hash_slot(matcher, text_hash(text, length));
+	matcher->key_count++;
 	while (matcher->keys[at].text)
 		at = (at + 1) & (matcher->key_room - 1);
 	matcher->keys[at] = (struct key){ text, (uint32_t)length, atom };
@@ -208,12 +222,12 @@ static bool case_fits(const struct run *run, const struct atom *atom, size_t sta
 	       !memcmp(run->text + start, atom->folded, atom->pub.length);
 }
 
-static void equal(const struct run *run, size_t start, bool approximate)
+static void equal(const struct run *run, size_t start, uint64_t hash, bool approximate)
 {
 	const struct matcher *matcher = run->matcher;
 	const char *text = matcher->folded + start;
 	size_t length = run->length - start;
-	uint32_t at = (uint32_t)text_hash(text, length) & (matcher->key_room - 1);
+	uint32_t at = hash_slot(matcher, hash);
 	for (; matcher->keys[at].text; at = (at + 1) & (matcher->key_room - 1)) {
 		const struct key *key = &matcher->keys[at];
 		if (key->length == length && !memcmp(key->text, text, length) &&
@@ -222,14 +236,23 @@ static void equal(const struct run *run, size_t start, bool approximate)
 	}
 }
 
-// A key that is written without its beginning: from any step on.
-static void equal_ends(const struct run *run)
+// The text, and where steps count its ends: a key that is written without its beginning.
+static void equals(const struct run *run)
 {
-	for (size_t i = 0; i + 1 < run->length; i++)
-		if (run->matcher->folded[i] == '\\') {
-			equal(run, i, true);
-			equal(run, i + 1, true);
-		}
+	const char *folded = run->matcher->folded;
+	uint64_t hash = hash_begin;
+	for (size_t i = run->length; i-- > 0;) {
+		bool step = run->flags & SPELLING_STEPS && i && folded[i] == '\\';
+		if (step && i + 1 < run->length)
+			equal(run, i + 1, hash, true);
+		hash = hash_step(hash, folded[i]);
+		if (step)
+			equal(run, i, hash, true);
+	}
+	equal(run, 0, hash, false);
+	// The root's own backslash may be missing.
+	if (run->flags & SPELLING_STEPS && run->length > 1 && *folded == '\\')
+		equal(run, 1, text_hash(folded + 1, run->length - 1), true);
 }
 
 static void found_pattern(void *context, uint32_t tag, size_t start, size_t end)
@@ -272,9 +295,8 @@ static void take_spelling(void *context, const char *text, size_t length, unsign
 	run->length = MIN(length, (size_t)TEXT_MAX);
 	run->flags = flags;
 	fold(matcher->folded, text, run->length);
-	equal(run, 0, false);
-	if (matcher->term->type == IOC_KEY && !(flags & SPELLING_DEVICE))
-		equal_ends(run);
+	if (matcher->key_count)
+		equals(run);
 	matcher->stamp++;
 	matcher->hinted.count = 0;
 	if (matcher->automaton)

@@ -349,9 +349,11 @@ static void document_end(struct document *document)
 	if (!indicator)
 		return;
 	uint32_t line = indicator->line;
-	qsort(document->pendings.items, document->pendings.count, sizeof(struct pending), by_id);
-	if (indicator->root && document->pendings.count)
+	if (indicator->root && document->pendings.count) {
+		qsort(document->pendings.items, document->pendings.count, sizeof(struct pending),
+			by_id);
 		params_attach(document, indicator->root);
+	}
 	// Several groups at the top were marked so; they bind as any group does.
 	if (indicator->root)
 		indicator->root->alone = false;

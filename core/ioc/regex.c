@@ -11,6 +11,7 @@ struct regex {
 	pcre2_code *code;
 	pcre2_match_context *limits;
 	pcre2_match_data *match;
+	bool tried; // machine code was made of it, if that can be
 };
 
 ei_error *regex_create(const char *pattern, size_t length, bool case_sensitive, struct regex **out)
@@ -49,8 +50,12 @@ void regex_drop(struct regex *regex)
 	free(regex);
 }
 
-enum ioc_truth regex_match(const struct regex *regex, const char *text, size_t length)
+enum ioc_truth regex_match(struct regex *regex, const char *text, size_t length)
 {
+	// Most expressions are never tried: their literal is not met.
+	if (!regex->tried)
+		(void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
+	regex->tried = true;
 	int result = pcre2_match(
 		regex->code, (PCRE2_SPTR)text, length, 0, 0, regex->match, regex->limits);
 	if (result == PCRE2_ERROR_NOMATCH)

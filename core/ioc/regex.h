@@ -13,8 +13,8 @@ EI_CHECKED ei_error *regex_create(
 void regex_drop(struct regex *regex); // NULL is allowed
 EI_OWNER(regex, regex_drop);
 
-// UNKNOWN: it took too many steps.
-enum ioc_truth regex_match(const struct regex *regex, const char *text, size_t length);
+// UNKNOWN: it took too many steps. By one thread at a time.
+enum ioc_truth regex_match(struct regex *regex, const char *text, size_t length);
 
 // A stretch of ASCII text that every match has in it, in lower case: its length, 0 when there is
 // none of three bytes or more. `out` has room for `length` bytes.

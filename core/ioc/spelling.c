@@ -212,7 +212,9 @@ static void give_key(
 {
 	static const char set[] = "\\SYSTEM\\ControlSet00";
 	char text[SPELLING_MAX];
-	give_joined(speller, root, path, length, 0);
+	// The steps are the same behind every root: once is enough.
+	unsigned steps = *root == '\\' ? SPELLING_STEPS : 0;
+	give_joined(speller, root, path, length, steps);
 	size_t size = prefix(path, length, set);
 	if (!size || size >= length || !isdigit((unsigned char)path[size]) ||
 		(size + 1 < length && path[size + 1] != '\\'))
@@ -222,7 +224,7 @@ static void give_key(
 	int written = snprintf(text, sizeof text, "\\SYSTEM\\CurrentControlSet%.*s",
 		(int)MIN(length - size - 1, sizeof text), path + size + 1);
 	if (written > 0 && (size_t)written < sizeof text)
-		give_joined(speller, root, text, (size_t)written, 0);
+		give_joined(speller, root, text, (size_t)written, steps);
 }
 
 // Behind "\REGISTRY\USER\S-1-5-21-...": the user's own root, and that of classes.
@@ -265,7 +267,7 @@ static void spell_key(const struct speller *speller, const char *text, size_t le
 		}
 	}
 	if (!root) {
-		give(speller, text, length, 0);
+		give(speller, text, length, SPELLING_STEPS);
 		return;
 	}
 	give_key(speller, root->kernel, path, size);

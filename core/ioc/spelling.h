@@ -20,6 +20,7 @@ struct volumes {
 enum spelling_flag {
 	SPELLING_GUESSED = 1, // a drive letter that had to be guessed
 	SPELLING_DEVICE = 2,  // of a path that also has a better one: for positive conditions only
+	SPELLING_STEPS = 4,   // of a key: what follows any of its steps is a way to write it, too
 };
 
 typedef void spelling_take(void *context, const char *text, size_t length, unsigned flags);
