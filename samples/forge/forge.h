@@ -426,6 +426,7 @@ void registry_create_all(struct forge *f);
 void handle_create_all(struct forge *f);
 void term_write_all(struct forge *f);
 void net_create_all(struct forge *f);
+void manager_create(struct forge *f); // of services
 void damage_apply(struct forge *f);
 
 // ---- dump.c

@@ -166,6 +166,7 @@ static void build(struct forge *f)
 	code_finish(f);
 	term_write_all(f);
 	net_create_all(f);
+	manager_create(f);
 	pool_write_big_table(f);
 	paging_seal(f);
 	info_write_truth(f);

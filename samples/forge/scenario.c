@@ -30,6 +30,7 @@ static const struct known_key known_keys[] = {
 	{ "revision",     JSON_NULL,   NULL },
 	{ "service_hooks", JSON_ARRAY, "a list" },
 	{ "service_pack", JSON_NULL,   NULL },
+	{ "services",     JSON_ARRAY,  "a list" },
 	{ "symlinks",     JSON_ARRAY,  "a list" },
 	{ "system_root",  JSON_STRING, "text" },
 	{ "terms",        JSON_ARRAY,  "a list" },
