@@ -19,6 +19,11 @@ static int compare_tags(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+static uint32_t tag_hash(uint32_t tag)
+{
+	return tag * UINT32_C(0x9e3779b1) >> (32 - TAG_MARK_BITS);
+}
+
 void tag_set_init(struct tag_set *set, unsigned align, const uint32_t *tags, size_t count)
 {
 	*set = (struct tag_set){ .align = align };
@@ -30,12 +35,23 @@ void tag_set_init(struct tag_set *set, unsigned align, const uint32_t *tags, siz
 			set->tags[set->count++] = tags[i];
 	}
 	qsort(set->tags, set->count, sizeof set->tags[0], compare_tags);
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count; i++) {
+		uint32_t hash = tag_hash(set->tags[i]);
+		set->marks[hash / 64] |= UINT64_C(1) << hash % 64;
 		nibbles_add(set, i);
+	}
+}
+
+static bool is_marked(const struct tag_set *set, uint32_t tag)
+{
+	uint32_t hash = tag_hash(tag);
+	return set->marks[hash / 64] >> hash % 64 & 1;
 }
 
 bool tag_set_has(const struct tag_set *set, uint32_t tag)
 {
+	if (!is_marked(set, tag))
+		return false;
 	for (size_t i = 0; i < set->count && set->tags[i] <= tag; i++)
 		if (set->tags[i] == tag)
 			return true;

@@ -9,7 +9,8 @@ enum {
 	TAG_ALIGN_64 = 16, // blocks of the pool lie at multiples of this on 64 bits
 	TAG_ALIGN_32 = 8,
 	TAG_AT = 4, // of the tag in a block's header
-	TAGS_MAX = 64,
+	TAGS_MAX = 256,
+	TAG_MARK_BITS = 13,
 };
 
 struct tag_set {
@@ -19,6 +20,8 @@ struct tag_set {
 	// For the kernels: by low and by high nibble of a byte, at which of a tag's four places it
 	// may stand; four bits for the tags of even index, four for the others.
 	uint8_t low[16], high[16];
+	// A bit for the hash of each tag: what the kernels let through is mostly no tag.
+	uint64_t marks[1 << (TAG_MARK_BITS - 6)];
 };
 
 // Fills a set; duplicates are taken once, what is more than TAGS_MAX is left out.

@@ -5,7 +5,11 @@
 #include "win/scan_plan.h"
 #include "win/stitch.h"
 
-enum { HITS_MAX = 4 << 20 };
+enum {
+	HITS_MAX = 4 << 20,
+	SAMPLE_PIECES = 64,
+	SAMPLE_PIECE = 64 << 10, // bytes
+};
 
 _Static_assert((int)EI_TERM_SHORTEST == (int)TERM_SHORTEST, "one limit");
 _Static_assert((int)EI_TERM_LONGEST == (int)TERM_LONGEST, "one limit");
@@ -49,6 +53,33 @@ static ei_error *search_all(ei_run *run, const ei_term *terms, size_t count,
 		return ei_fail(EI_E_NOMEM, "no memory for the edges of all pages");
 	ei_error *error = search_pass(run, set, &edges, findings);
 	edges_deinit(&edges);
+	return error;
+}
+
+// What memory looks like: pieces of it, evenly spread over the stretches that are stored. Bytes
+// read into `sample`.
+static size_t sample_read(const struct image *image, uint8_t *sample)
+{
+	const uint64_t step = image_bytes(image) / SAMPLE_PIECES + 1;
+	struct image_run stretch;
+	uint64_t at = 0;
+	size_t size = 0;
+	for (unsigned i = 0; i < SAMPLE_PIECES && image_stretch(image, at, &stretch); i++) {
+		size_t want = (size_t)MIN(stretch.length, (uint64_t)SAMPLE_PIECE);
+		size += image_read(image, stretch.start, sample + size, want);
+		at = stretch.start + MAX(step, (uint64_t)want);
+	}
+	return size;
+}
+
+static ei_error *search_compile(
+	ei_run *run, const ei_term *terms, size_t count, struct term_set **out)
+{
+	uint8_t *sample = malloc(SAMPLE_PIECES * SAMPLE_PIECE);
+	size_t size = sample ? sample_read(run->session->image, sample) : 0;
+	ei_error *error = terms_compile_for(
+		(const struct term *)(const void *)terms, count, sample, size, out);
+	free(sample);
 	return error;
 }
 
@@ -102,7 +133,7 @@ ei_error *ei_search(
 	ei_run *run, const ei_term *terms, size_t count, const ei_hit **hits, size_t *hit_count)
 {
 	EI_OWNED(term_set) set = NULL;
-	EI_TRY(terms_compile((const struct term *)(const void *)terms, count, &set));
+	EI_TRY(search_compile(run, terms, count, &set));
 	struct findings findings = { .stitched = { .cap = HITS_MAX } };
 	hit_list_init(&findings.physical, HITS_MAX);
 	ei_error *error = search_all(run, terms, count, set, &findings);
