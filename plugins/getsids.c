@@ -11,7 +11,7 @@ static const ei_column columns[COLUMNS] = {
 	[PID]        = { "pid",        EI_UINT, "process id", .vol3 = "PID" },
 	[PROCESS]    = { "process",    EI_STR,  "process name", .vol3 = "Process" },
 	[SID]        = { "sid",        EI_STR,  "security identifier; the first is the user", .vol3 = "SID", .ioc = "ProcessItem/SecurityID" },
-	[NAME]       = { "name",       EI_STR,  "whose it is", .vol3 = "Name", .vol3_absent = "", .ioc = "ProcessItem/Username" },
+	[NAME]       = { "name",       EI_STR,  "whose it is", .vol3 = "Name", .ioc = "ProcessItem/Username" },
 	[ATTRIBUTES] = { "attributes", EI_HEX,  "1: mandatory, 4: enabled, 8: owner, 0x10: only to deny, 0x20: integrity" },
 };
 
