@@ -198,13 +198,8 @@ static inline uint8_t fold_byte(uint8_t byte)
 	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
 }
 
-// The entries of a hash's gram; NULL when no pattern has it.
-const struct entry *filter_entries(const struct filter *filter, uint64_t hash);
-
-// Reports the patterns of `entry` that really are at the gram at `at`.
-// The first `known` characters are known to be the same. False when they are not there.
-bool search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream,
-	size_t known);
+// Reports the patterns with the gram of `hash` that really are there: the gram is at `at`.
+void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream);
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves

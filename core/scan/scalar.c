@@ -19,13 +19,9 @@ static bool gram_at(const struct search *search, size_t at, size_t step, uint64_
 
 static void look_at(struct search *search, size_t at, enum stream stream)
 {
-	const struct filter *filter = search->filter;
 	uint64_t gram;
-	if (!gram_at(search, at, stream == STREAM_WIDE ? 2 : 1, &gram))
-		return;
-	const struct entry *entry = filter_entries(filter, gram_hash(gram, filter->gram_mask));
-	for (; entry; entry = entry->last ? NULL : entry + 1)
-		search_verify(search, entry, at, stream, 0);
+	if (gram_at(search, at, stream == STREAM_WIDE ? 2 : 1, &gram))
+		candidate_verify(search, gram_hash(gram, search->filter->gram_mask), at, stream);
 }
 
 void scan_scalar(struct search *search)

@@ -2,51 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scan/filter.h"
 
-// ---- verifying ------------------------------------------------------------------------------
-
-const struct entry *filter_entries(const struct filter *filter, uint64_t hash)
-{
-	size_t mask = (SIZE_MAX >> filter->slot_shift), at = hash >> filter->slot_shift;
-	uint32_t tag = hash_tag(hash);
-	for (;; at = (at + 1) & mask) {
-		const struct slot *slot = &filter->slots[at];
-		if (!slot->entry)
-			return NULL;
-		if (slot->tag == tag)
-			return &filter->entries[slot->entry - 1];
-	}
-}
-
-// False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
-static inline bool is_likely(
-	const struct search *search, const struct entry *entry, size_t at, size_t step)
-{
-	uint64_t start = at + (uint64_t)((int64_t)entry->beside * (int64_t)step);
-	if (!entry->beside)
-		return true;
-	if (!span_inside(start, 4 * step, search->size))
-		return false;
-	const uint8_t *bytes = search->bytes + start;
-	uint32_t four = load_u32(bytes);
-	if (step == 2)
-		four = (uint32_t)(bytes[0] | bytes[2] << 8 | bytes[4] << 16) | (uint32_t)bytes[6]
-										       << 24;
-	return (four | (uint32_t)GRAM_FOLD) == entry->four;
-}
-
-// Where an entry extends the one before it, it is there only if that one is.
-static void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream)
-{
-	const struct entry *entry = filter_entries(search->filter, hash);
-	bool before = false;
-	for (; entry; entry = entry->last ? NULL : entry + 1) {
-		if (entry->extends)
-			before = before && search_verify(search, entry, at, stream, entry->extends);
-		else
-			before = is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1) &&
-				 search_verify(search, entry, at, stream, 0);
-	}
-}
+// ---- candidates -----------------------------------------------------------------------------
 
 static uint64_t candidate_hash(const struct search *search, const uint8_t *at, enum stream stream)
 {

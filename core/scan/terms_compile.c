@@ -201,7 +201,7 @@ static ei_error *terms_add(struct compile *compile, const struct term_wish *wish
 static ei_error *patterns_make(struct term_set *set, const struct term_wish *wish, size_t count)
 {
 	struct compile compile = { .set = set };
-	compile.known_mask = power_of_two(3 * count) * 2 - 1;
+	compile.known_mask = power_of_two(SPELLINGS_MAX * count + 1) - 1;
 	compile.known = calloc(compile.known_mask + 1, sizeof *compile.known);
 	if (!compile.known)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);

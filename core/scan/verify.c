@@ -18,15 +18,22 @@ static inline uint64_t eight(const uint8_t *bytes, uint64_t exact)
 	return exact ? loaded : fold_eight(loaded);
 }
 
-// The rest of eight bytes overlaps what was compared, where there is so much.
-static bool same_raw(
+// Four to eight bytes at the end, of which the middle may come twice.
+static inline uint64_t ends_load(const uint8_t *bytes, size_t size)
+{
+	return load_u32(bytes) | (uint64_t)load_u32(bytes + size - 4) << 32;
+}
+
+static inline bool same_raw(
 	const uint8_t *bytes, const uint8_t *text, size_t from, size_t length, bool exact)
 {
-	for (; length - from >= 8; from += 8)
+	for (; length - from > 8; from += 8)
 		if (eight(bytes + from, exact) != load_u64(text + from))
 			return false;
-	if (from < length && length >= 8)
-		return eight(bytes + length - 8, exact) == load_u64(text + length - 8);
+	if (length - from >= 4) {
+		uint64_t ends = ends_load(bytes + from, length - from);
+		return (exact ? ends : fold_eight(ends)) == ends_load(text + from, length - from);
+	}
 	for (; from < length; from++)
 		if ((exact ? bytes[from] : fold_byte(bytes[from])) != text[from])
 			return false;
@@ -115,16 +122,16 @@ static bool is_same(const struct term_set *set, const struct pattern *pattern, c
 	const bool exact = pattern->flags & PATTERN_EXACT, wide = stream == STREAM_WIDE;
 	const size_t length = pattern->length, size = length * pattern_step(pattern);
 	const uint8_t *text = set->pool + pattern->text, *other = text + size;
+	if (pattern->kind == TEXT_BYTES && !(pattern->flags & PATTERN_CASED))
+		return wide ? same_wide(bytes, text, from, length, exact)
+			    : same_raw(bytes, text, from, length, exact);
 	if (pattern->kind == TEXT_MASKED)
 		return same_masked(bytes, text, other, size);
 	if ((pattern->flags & PATTERN_CASED) && pattern->kind == TEXT_BYTES && wide)
 		return same_cased_wide(bytes, text, other, length);
 	if (pattern->flags & PATTERN_CASED)
 		return same_cased(bytes, text, other, size, pattern->kind != TEXT_BYTES);
-	if (pattern->kind != TEXT_BYTES)
-		return same_units(bytes, text, size, exact);
-	return wide ? same_wide(bytes, text, from, length, exact)
-		    : same_raw(bytes, text, from, length, exact);
+	return same_units(bytes, text, size, exact);
 }
 
 // ---- words ----------------------------------------------------------------------------------
@@ -151,7 +158,7 @@ static bool is_whole_word(const struct search *search, size_t start, size_t leng
 	return search->size - end < step || !is_word(search->bytes + end, wide);
 }
 
-// ---- reports --------------------------------------------------------------------------------
+// ---- candidates -----------------------------------------------------------------------------
 
 static void report(struct search *search, const struct pattern *pattern, size_t start,
 	size_t length, enum stream stream)
@@ -169,8 +176,23 @@ static void report(struct search *search, const struct pattern *pattern, size_t 
 	}
 }
 
-bool search_verify(struct search *search, const struct entry *entry, size_t at, enum stream stream,
-	size_t known)
+// The entries of a hash's gram; NULL when no pattern has it.
+static const struct entry *filter_entries(const struct filter *filter, uint64_t hash)
+{
+	size_t mask = (SIZE_MAX >> filter->slot_shift), at = hash >> filter->slot_shift;
+	uint32_t tag = hash_tag(hash);
+	for (;; at = (at + 1) & mask) {
+		const struct slot *slot = &filter->slots[at];
+		if (!slot->entry)
+			return NULL;
+		if (slot->tag == tag)
+			return &filter->entries[slot->entry - 1];
+	}
+}
+
+// The first `known` characters are known to be the same. False when the pattern is not there.
+static bool search_verify(struct search *search, const struct entry *entry, size_t at,
+	enum stream stream, size_t known)
 {
 	const struct pattern *pattern = &search->set->patterns[entry->pattern];
 	size_t step = stream == STREAM_WIDE ? 2 : 1;
@@ -184,4 +206,35 @@ bool search_verify(struct search *search, const struct entry *entry, size_t at, 
 		return false;
 	report(search, pattern, start, length, stream);
 	return true;
+}
+
+// False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
+static inline bool is_likely(
+	const struct search *search, const struct entry *entry, size_t at, size_t step)
+{
+	uint64_t start = at + (uint64_t)((int64_t)entry->beside * (int64_t)step);
+	if (!entry->beside)
+		return true;
+	if (!span_inside(start, 4 * step, search->size))
+		return false;
+	const uint8_t *bytes = search->bytes + start;
+	uint32_t four = load_u32(bytes);
+	if (step == 2)
+		four = (uint32_t)(bytes[0] | bytes[2] << 8 | bytes[4] << 16) | (uint32_t)bytes[6]
+										       << 24;
+	return (four | (uint32_t)GRAM_FOLD) == entry->four;
+}
+
+// Where an entry extends the one before it, it is there only if that one is.
+void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream)
+{
+	const struct entry *entry = filter_entries(search->filter, hash);
+	bool before = false;
+	for (; entry; entry = entry->last ? NULL : entry + 1) {
+		if (entry->extends)
+			before = before && search_verify(search, entry, at, stream, entry->extends);
+		else
+			before = is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1) &&
+				 search_verify(search, entry, at, stream, 0);
+	}
 }
