@@ -120,12 +120,18 @@ static ei_error *value_take(struct words *words, const struct global_option *opt
 	return NULL;
 }
 
+// Logs of a hive are --log, too, behind 'registry'; the record of the run is then -l.
+static bool is_own(const struct global *global, const struct global_option *option)
+{
+	return global->command && !strcmp(global->command, "registry") && option->letter == 'l';
+}
+
 static ei_error *long_option(struct words *words, struct global *global, bool *taken)
 {
 	const char *name = words->argv[words->at] + 2;
 	size_t length = strcspn(name, "=");
 	const struct global_option *option = by_name(name, length);
-	if (!option)
+	if (!option || is_own(global, option))
 		return NULL;
 	*taken = true;
 	const char *value = NULL;
@@ -249,7 +255,9 @@ void global_help(FILE *out)
 	      "plugin\n"
 	      "  eidetic profile list|show|need|build|check ...    which builds are known, what is "
 	      "in a profile,\n"
-	      "                                                    which symbols images need\n\n"
+	      "                                                    which symbols images need\n"
+	      "  eidetic registry --hive FILE [--log FILE...]      keys and values of a hive "
+	      "file\n\n"
 	      "start with: eidetic -f IMAGE info\n\noptions:\n",
 		out);
 	for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {

@@ -57,6 +57,8 @@ static enum exit_status command(const struct global *global)
 {
 	if (!strcmp(global->command, "profile"))
 		return command_profile(global);
+	if (!strcmp(global->command, "registry"))
+		return command_registry(global);
 	EI_OWNED(plugin_set) plugins = NULL;
 	ei_error *error = plugin_set_create(&plugins);
 	for (size_t i = 0; !error && i < global->plugin_dirs.count; i++)

@@ -10,7 +10,7 @@ enum { NOTES_MAX = 64 };
 void hive_note(struct ei_hive *hive, const char *format, ...)
 {
 	char text[sizeof hive->last_note];
-	if (hive->note_count > NOTES_MAX || !hive->note)
+	if (hive->note_count > NOTES_MAX || !hive->note || hive->quiet)
 		return;
 	va_list args;
 	va_start(args, format);

@@ -34,6 +34,7 @@ struct ei_hive {
 	const char *mount;
 	const char *file;
 	bool compat; // keys exactly as Volatility finds them
+	bool quiet;  // what is deleted is being read: nothing of it is worth a note
 	// Bytes that may still be read: unlimited, but for a walk over a tree, which a hive made
 	// of cells that all refer to each other would never let end.
 	uint64_t budget;
@@ -65,6 +66,9 @@ bool cell_read(struct ei_hive *hive, const struct cell *cell, uint32_t offset, v
 
 // The same into scratch memory; NULL.
 uint8_t *cell_bytes(struct ei_hive *hive, const struct cell *cell, uint32_t offset, uint32_t size);
+
+// The value at a cell.
+ei_value value_open(struct ei_hive *hive, uint32_t index);
 
 // A name in a cell as UTF-8.
 ei_val cell_text(

@@ -35,7 +35,7 @@ static void value_load(ei_value *value, const uint8_t *vk)
 	value->latin1_name = load_u16(vk + VK_FLAGS) & VK_FLAG_LATIN1_NAME;
 }
 
-static ei_value value_open(ei_hive *hive, uint32_t index)
+ei_value value_open(ei_hive *hive, uint32_t index)
 {
 	uint8_t vk[VK_NAME];
 	struct cell cell = cell_open(hive, index, "a value");

@@ -24,11 +24,19 @@ enum {
 	BASE_MAJOR = 20,
 	BASE_MINOR = 24,
 	BASE_TYPE = 28, // 0: a hive; else a log of changes to one
+	BASE_FORMAT = 32,
 	BASE_ROOT = 36,
 	BASE_LENGTH = 40,
+	BASE_CLUSTER = 44,
+	BASE_NAME = 48, // UTF-16, its last 31 letters
+	BASE_FLAGS = 144,
+	BASE_CHECKSUM = 508,
 	BASE_READ = 48, // bytes that we look at
 	BASE_SIZE = 4096,
 };
+
+// "hbin"
+enum { BIN_OFFSET = 4, BIN_LENGTH = 8, BIN_HEADER = 32 };
 
 // "nk"
 enum {

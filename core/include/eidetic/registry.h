@@ -68,6 +68,33 @@ EI_API ei_hive *ei_hive_open(ei_run *run, const cmhive *hive);
 EI_API EI_CHECKED ei_error *ei_hive_open_file(
 	ei_arena *arena, const void *bytes, size_t size, ei_hive **out);
 
+// A log of changes to a hive file: .LOG, .LOG1, .LOG2.
+typedef struct ei_hive_log {
+	const char *name; // for notes
+	const void *bytes;
+	size_t size;
+} ei_hive_log;
+
+typedef struct ei_hive_recovery {
+	const uint8_t *bytes; // the hive file as it was to be: in the arena, or as it was given
+	size_t size;
+	bool dirty;         // it was not written to its end
+	bool base_from_log; // its base block was damaged
+	uint32_t entries;   // of logs, that were applied
+	uint32_t pages;     // of these entries
+	uint64_t page_bytes;
+	uint32_t sequence; // number of the last write that it has
+} ei_hive_recovery;
+
+// Completes a hive file that was not written to its end from its logs, in whatever order they are
+// given: old ones (a bitmap of sectors) and, since Windows 8.1, lists of entries, as Windows does
+// when it loads the hive. What is in the logs of a hive that is complete is of no use, and left
+// alone. Nothing is written anywhere. `note` (NULL: nowhere) is told what was found; a log that is
+// damaged is no error. EI_E_FORMAT when the file is too short for a hive, EI_E_LIMIT.
+EI_API EI_CHECKED ei_error *ei_hive_recover(ei_arena *arena, const void *bytes, size_t size,
+	const ei_hive_log *logs, size_t count, void (*note)(void *context, const char *text),
+	void *context, ei_hive_recovery *out);
+
 // Where the notes on a hive file go; NULL: nowhere. Those on hives in memory go to the run.
 EI_API void ei_hive_set_note(
 	ei_hive *hive, void (*note)(void *context, const char *text), void *context);
@@ -234,5 +261,37 @@ typedef struct ei_key_step {
 // Scratch memory; NULL when there is none. Not `recurse`: the subkeys alone, then the key itself.
 EI_API ei_key_walk *ei_key_walk_begin(const ei_key *top, bool recurse);
 EI_API bool ei_key_walk_next(ei_key_walk *walk, ei_key_step *out); // a NULL walk is at its end
+
+// ---- What was deleted -----------------------------------------------------------------------
+// Keys and values that lie in free cells of the stable storage: deleted, and not yet written over.
+//
+//     ei_remnants *all = ei_hive_remnants(hive);
+//     for (ei_remnant it; ei_remnant_next(all, &it);)
+//             if (it.is_value) ...
+//
+// Keys come first, then values whose key is known, then the others, each in the order of cells.
+// They answer the same questions as any key or value, but for ei_key_path().
+typedef enum ei_remnant_parent {
+	EI_PARENT_UNKNOWN, // its cell is another's by now, or gone
+	EI_PARENT_LIVE,    // a key in use, which was written to when this was deleted, or later
+	EI_PARENT_DELETED, // a deleted key, which still refers to it, or to which it refers
+} ei_remnant_parent;
+
+typedef struct ei_remnant {
+	bool is_value;
+	bool data_lost;   // of a value: its data's cell is another's by now
+	ei_key key;       // the key; of a value its key, not EI_OK when that is not known
+	ei_value value;   // when is_value
+	const char *path; // of the key's parent; of a value's key. From below the hive's root; what
+			  // is not known of it is "?"
+	ei_remnant_parent parent;
+} ei_remnant;
+
+typedef struct ei_remnants ei_remnants;
+
+// Reads all free cells. From here on damaged cells of this hive are not noted any more: remnants
+// refer to what has been written over since. Scratch memory; NULL when there is none.
+EI_API ei_remnants *ei_hive_remnants(ei_hive *hive);
+EI_API bool ei_remnant_next(ei_remnants *remnants, ei_remnant *out); // NULL is at its end
 
 #endif
