@@ -65,6 +65,10 @@ struct term_wish {
 // EI_E_USAGE for a term of TERM_AS_HEX that is no hexadecimal; EI_E_LIMIT when fewer than
 // TERM_SHORTEST of its bytes are known, or never two of three in a row.
 EI_CHECKED ei_error *terms_compile_wish(const struct term_wish *wish, struct term_set **out);
+
+// One list of text, with a sample.
+EI_CHECKED ei_error *terms_compile_for(const struct term *terms, size_t count,
+	const uint8_t *sample, size_t sample_size, struct term_set **out);
 void term_set_drop(struct term_set *set); // NULL is allowed
 EI_OWNER(term_set, term_set_drop);
 

@@ -235,10 +235,16 @@ ei_error *terms_compile_wish(const struct term_wish *wish, struct term_set **out
 	return NULL;
 }
 
-ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
+ei_error *terms_compile_for(const struct term *terms, size_t count, const uint8_t *sample,
+	size_t sample_size, struct term_set **out)
 {
 	const struct term_list list = { terms, count, 0 };
-	return terms_compile_wish(&(struct term_wish){ &list, 1, NULL, 0 }, out);
+	return terms_compile_wish(&(struct term_wish){ &list, 1, sample, sample_size }, out);
+}
+
+ei_error *terms_compile(const struct term *terms, size_t count, struct term_set **out)
+{
+	return terms_compile_for(terms, count, NULL, 0, out);
 }
 
 void term_set_drop(struct term_set *set)

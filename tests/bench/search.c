@@ -83,9 +83,7 @@ int main(int argc, char **argv)
 	double start = seconds(CLOCK_MONOTONIC);
 	static uint8_t sample[SAMPLE_PAGES * PAGE_SIZE];
 	size_t sampled = sample_take((const uint8_t *)corpus, size, sample);
-	struct term_list terms_list = { terms, count, 0 };
-	ei_error *error =
-		terms_compile_wish(&(struct term_wish){ &terms_list, 1, sample, sampled }, &set);
+	ei_error *error = terms_compile_for(terms, count, sample, sampled, &set);
 	double compile = seconds(CLOCK_MONOTONIC) - start;
 	if (error) {
 		fprintf(stderr, "search: %s\n", ei_error_text(error));
