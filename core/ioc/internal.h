@@ -5,7 +5,7 @@
 
 #include "ioc/ioc.h"
 
-enum { SET_ARENA_MAX = 2000 << 20 };
+enum { SET_ARENA_MAX = 2000 << 20, TERMS_ARENA_MAX = 64 << 20 };
 
 // A growing array of pointers or structs; `item` is the size of one.
 struct vector {
@@ -16,7 +16,8 @@ bool vector_grow(struct vector *vector, size_t item); // room for one more; fals
 
 struct ioc_set {
 	struct ioc_read_wish wish;
-	ei_arena *arena;
+	ei_arena *arena;      // of what files say; what a broken file said is taken back
+	ei_arena *term_arena; // terms stay
 	struct vector indicators, notes, files, rules, terms; // pointers; notes and files: structs
 	const struct ioc_term **term_slots;
 	size_t term_room;

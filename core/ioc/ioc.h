@@ -22,7 +22,7 @@
 // ---- limits ---------------------------------------------------------------------------------
 enum {
 	IOC_DEPTH_MAX = 64,               // nodes above a leaf
-	IOC_NODES_MAX = 4 << 20,          // of a set
+	IOC_NODES_MAX = 2 << 20,          // of a set
 	IOC_VALUE_MAX = 64 << 10,         // bytes of a leaf's value
 	IOC_FILE_MAX = 256 << 20,         // bytes of a file
 	IOC_FOLDER_DEPTH_MAX = 16,        // folders within folders

@@ -128,9 +128,19 @@ static ei_error *read_as(struct reading *reading, char *text, size_t length)
 
 // ---- one file -------------------------------------------------------------------------------
 struct before {
-	size_t indicators, rules;
+	size_t indicators, rules, notes;
 	uint64_t nodes;
+	ei_mark mark;
 };
+
+// The name stays whatever the file is.
+static struct before file_begin(struct reading *reading, struct ioc_set *set, const char *name)
+{
+	*reading = (struct reading){ .set = set, .arena = set->arena };
+	reading->file = reading_text(reading, name, strlen(name));
+	return (struct before){ set->indicators.count, set->rules.count, set->notes.count,
+		set->nodes, ei_arena_mark(set->arena) };
+}
 
 static void file_leaves(const struct ioc_set *set, size_t from, struct ioc_file *file)
 {
@@ -151,7 +161,9 @@ static ei_error *file_end(struct reading *reading, struct before before, ei_erro
 	if (error) {
 		set->indicators.count = before.indicators;
 		set->rules.count = before.rules;
+		set->notes.count = before.notes;
 		set->nodes = before.nodes;
+		ei_arena_rewind(set->arena, before.mark);
 		file.broken = ei_error_code(error) != EI_E_UNKNOWN || !set->folders;
 	}
 	file_leaves(set, before.indicators, &file);
@@ -182,9 +194,8 @@ static ei_error *file_end(struct reading *reading, struct before before, ei_erro
 
 static ei_error *add_text(struct ioc_set *set, const char *name, char *text, size_t length)
 {
-	struct reading reading = { .set = set, .arena = set->arena };
-	struct before before = { set->indicators.count, set->rules.count, set->nodes };
-	reading.file = reading_text(&reading, name, strlen(name));
+	struct reading reading;
+	struct before before = file_begin(&reading, set, name);
 	ei_error *error = reading.failure ? NULL : read_as(&reading, text, length);
 	return file_end(&reading, before, error);
 }
@@ -222,9 +233,8 @@ static ei_error *add_bytes(struct ioc_set *set, const char *name, uint8_t *bytes
 	if ((little || big) && !xml)
 		return add_utf16(set, name, bytes + 2, size - 2, big);
 	if (little || big) { // an XML parser reads it as it is, and is told so by the mark
-		struct reading reading = { .set = set, .arena = set->arena };
-		struct before before = { set->indicators.count, set->rules.count, set->nodes };
-		reading.file = reading_text(&reading, name, strlen(name));
+		struct reading reading;
+		struct before before = file_begin(&reading, set, name);
 		return file_end(
 			&reading, before, openioc_read(&reading, (const char *)bytes, size));
 	}
@@ -296,9 +306,8 @@ static ei_error *add_file(struct ioc_set *set, const char *path)
 	size_t size = 0;
 	ei_error *error = file_bytes(path, &bytes, &size);
 	if (error) {
-		struct reading reading = { .set = set, .arena = set->arena };
-		struct before before = { set->indicators.count, set->rules.count, set->nodes };
-		reading.file = reading_text(&reading, path, strlen(path));
+		struct reading reading;
+		struct before before = file_begin(&reading, set, path);
 		return file_end(&reading, before, error);
 	}
 	error = add_bytes(set, path, bytes, size);

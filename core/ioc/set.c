@@ -25,6 +25,7 @@ ei_error *ioc_set_create(const struct ioc_read_wish *wish, struct ioc_set **out)
 	if (wish)
 		set->wish = *wish;
 	EI_TRY(ei_arena_create(SET_ARENA_MAX, &set->arena));
+	EI_TRY(ei_arena_create(TERMS_ARENA_MAX, &set->term_arena));
 	EI_TRY(terms_init(set));
 	*out = EI_GIVE(set);
 	return NULL;
@@ -40,6 +41,7 @@ void ioc_set_drop(struct ioc_set *set)
 	free(set->rules.items);
 	free(set->terms.items);
 	free(set->term_slots);
+	ei_arena_drop(set->term_arena);
 	ei_arena_drop(set->arena);
 	free(set);
 }

@@ -144,7 +144,7 @@ static const char *domain_of(struct ioc_set *set, const char *name)
 		if (strlen(domain) == length && !strncasecmp(domain, name, length))
 			return domain;
 	}
-	return arena_text(set->arena, name, length);
+	return arena_text(set->term_arena, name, length);
 }
 
 static const struct group *group_of(const char *name)
@@ -197,7 +197,7 @@ static bool slots_grow(struct ioc_set *set)
 
 static struct ioc_term *term_new(struct ioc_set *set, const char *name)
 {
-	struct ioc_term *term = ei_alloc(set->arena, sizeof *term);
+	struct ioc_term *term = ei_alloc(set->term_arena, sizeof *term);
 	if (!term || !vector_grow(&set->terms, sizeof(void *)) || !slots_grow(set))
 		return NULL;
 	const struct group *group = group_of(name);
@@ -241,7 +241,7 @@ const struct ioc_term *term_get(struct ioc_set *set, const char *name, size_t le
 	const struct ioc_term *known = *slot_of(set, name, length);
 	if (known || set->terms.count >= TERMS_MAX)
 		return known;
-	const char *copy = arena_text(set->arena, name, length);
+	const char *copy = arena_text(set->term_arena, name, length);
 	struct ioc_term *term = copy ? term_new(set, copy) : NULL;
 	if (term && is_digest(copy)) {
 		term->type = IOC_DIGEST;
