@@ -19,13 +19,26 @@ enum {
 	FILE_NAME,
 	COLUMNS
 };
-enum { OPT_TERM, OPT_TERMS, OPT_PID, OPT_PROCESS, OPT_SUMMARY, OPT_CONTEXT, OPT_RAW, OPT_LITERAL };
+enum {
+	OPT_TERM,
+	OPT_TERMS,
+	OPT_PID,
+	OPT_PROCESS,
+	OPT_SUMMARY,
+	OPT_CONTEXT,
+	OPT_RAW,
+	OPT_LITERAL,
+	OPT_CASE,
+	OPT_WORD,
+	OPT_DNS,
+	OPT_HEX
+};
 enum { BEFORE = 8, CONTEXT_BYTES = 32, CONTEXT_MAX = 1024, SUMS_MAX = 1 << 18, PAGE_BYTES = 4096 };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
 	[TERM]     = { "term",     EI_STR,   "the term that is looked for" },
-	[ENCODING] = { "encoding", EI_STR,   "how it is spelled there: ascii or utf16" },
+	[ENCODING] = { "encoding", EI_STR,   "how it is spelled there: ascii, utf16; dns, bytes with the options for them" },
 	[PHYSICAL] = { "physical", EI_ADDR,  "physical address of its first byte; with --raw: offset in the file" },
 	[VIRTUAL]  = { "virtual",  EI_ADDR,  "where this owner maps it" },
 	[PROCESS]  = { "process",  EI_STR,   "process that maps it" },
@@ -48,12 +61,16 @@ static const ei_option options[] = {
 	[OPT_CONTEXT] = { "context", EI_UINT, 0,   "show so many bytes at each side, at most 1024" },
 	[OPT_RAW]     = { "raw",     EI_STR, EI_MANY, "search these files, or all files in these folders, instead of an image" },
 	[OPT_LITERAL] = { "literal", EI_BOOL, 0,   "take terms of the command line as they are: do not refang hxxp, [.]" },
+	[OPT_CASE]    = { "case-sensitive", EI_BOOL, 0, "letters in the case that they are given in" },
+	[OPT_WORD]    = { "word", EI_BOOL, 0,      "whole words only: no letter, digit or _ on either side" },
+	[OPT_DNS]     = { "dns", EI_BOOL, 0,       "names of hosts also as DNS has them: a length before each label" },
+	[OPT_HEX]     = { "hex", EI_STR, EI_MANY,  "bytes in hexadecimal, ? is any digit: 4d5a??00" },
 };
 // clang-format on
 
 struct list {
 	const ei_term *terms;
-	size_t count;
+	size_t count, patterns; // patterns are the last ones
 };
 
 // ---- terms ----------------------------------------------------------------------------------
@@ -76,7 +93,19 @@ static ei_error *words_read(ei_run *r, ei_term *out)
 	return NULL;
 }
 
-// Words of the command line first, then the files in their order.
+static ei_error *patterns_read(ei_run *r, ei_term *out)
+{
+	for (size_t i = 0; i < ei_opt_count(r, OPT_HEX); i++) {
+		ei_val word = ei_opt_at(r, OPT_HEX, i);
+		if (word.length > EI_TERM_LONGEST)
+			return ei_fail(
+				EI_E_USAGE, "--hex takes %d digits at most", EI_TERM_LONGEST);
+		out[i] = (ei_term){ word.s, word.length };
+	}
+	return NULL;
+}
+
+// Words of the command line first, then the files in their order, then patterns.
 static ei_error *terms_gather(ei_run *r, struct list *out)
 {
 	size_t files = ei_opt_count(r, OPT_TERMS), count = ei_opt_count(r, OPT_TERM);
@@ -93,6 +122,8 @@ static ei_error *terms_gather(ei_run *r, struct list *out)
 		lists[i].terms = terms;
 		count += lists[i].count;
 	}
+	size_t patterns = ei_opt_count(r, OPT_HEX);
+	count += patterns;
 	if (!count && files)
 		return ei_fail(EI_E_USAGE, "nothing to look for: there are no terms in '%s'",
 			ei_opt_at(r, OPT_TERMS, 0).s);
@@ -108,7 +139,8 @@ static ei_error *terms_gather(ei_run *r, struct list *out)
 			memcpy(all + at, lists[i].terms, lists[i].count * sizeof *all);
 		at += lists[i].count;
 	}
-	*out = (struct list){ all, count };
+	EI_TRY(patterns_read(r, all + at));
+	*out = (struct list){ all, count, patterns };
 	return NULL;
 }
 
@@ -194,6 +226,14 @@ static ei_val context_read(const struct source *source, const ei_hit *hit)
 	return (ei_val){ .s = source->text, .length = length, .kind = EI_STR, .state = EI_OK };
 }
 
+static ei_val encoding_text(const ei_hit *hit)
+{
+	return ei_str(hit->flags & EI_HIT_UTF16    ? "utf16"
+		      : hit->flags & EI_HIT_LABELS ? "dns"
+		      : hit->flags & EI_HIT_BYTES  ? "bytes"
+						   : "ascii");
+}
+
 static ei_val protection_text(const ei_owner *owner)
 {
 	static const char *const texts[] = { NULL, "r", "w", "rw", "x", "rx", "wx", "rwx" };
@@ -213,7 +253,7 @@ static void row_emit(const struct source *source, const ei_term *term, const ei_
 	ei_emit(source->run,
 		(ei_val[COLUMNS]){
 			[TERM] = text,
-			[ENCODING] = ei_str(hit->flags & EI_HIT_UTF16 ? "utf16" : "ascii"),
+			[ENCODING] = encoding_text(hit),
 			[PHYSICAL] = ei_addr(hit->pa),
 			[VIRTUAL] = owner->va,
 			[PROCESS] = owner->process,
@@ -247,7 +287,7 @@ struct summary {
 
 static uint64_t sum_hash(const ei_hit *hit, const ei_owner *owner)
 {
-	uint64_t hash = hit->term * 2u + (hit->flags & EI_HIT_UTF16);
+	uint64_t hash = hit->term * 16u + (hit->flags & ~(uint32_t)EI_HIT_STITCHED);
 	hash = (hash * 31 + owner->kind) * 31 + owner->pid.u;
 	hash = (hash ^ (uintptr_t)owner->process.s) * UINT64_C(0x9e3779b97f4a7c15);
 	for (uint32_t i = 0; i < owner->region.length; i++)
@@ -263,7 +303,8 @@ static bool same_text(ei_val a, ei_val b)
 static bool sum_is_of(const struct sum *sum, const ei_hit *hit, const ei_owner *owner)
 {
 	const ei_owner *other = &sum->owner;
-	return sum->first->term == hit->term && sum->first->flags == hit->flags &&
+	return sum->first->term == hit->term &&
+	       !((sum->first->flags ^ hit->flags) & ~(uint32_t)EI_HIT_STITCHED) &&
 	       other->kind == owner->kind && other->pid.u == owner->pid.u &&
 	       other->process.s == owner->process.s && same_text(other->region, owner->region);
 }
@@ -423,6 +464,17 @@ static bool raw_found(
 	return !raw->error && !ei_stopped(r);
 }
 
+// As the search wants them: texts, and patterns.
+static void lists_split(const ei_run *r, const struct list *terms, ei_term_list out[2])
+{
+	uint32_t flags = (ei_opt_count(r, OPT_CASE) ? EI_TERMS_CASE : 0) |
+			 (ei_opt_count(r, OPT_WORD) ? EI_TERMS_WORDS : 0) |
+			 (ei_opt_count(r, OPT_DNS) ? EI_TERMS_LABELS : 0);
+	size_t texts = terms->count - terms->patterns;
+	out[0] = (ei_term_list){ terms->terms, texts, flags };
+	out[1] = (ei_term_list){ terms->terms + texts, terms->patterns, EI_TERMS_HEX };
+}
+
 static ei_error *raw_search(const struct source *source, struct list *terms)
 {
 	ei_run *r = source->run;
@@ -433,8 +485,9 @@ static ei_error *raw_search(const struct source *source, struct list *terms)
 	for (size_t i = 0; i < count; i++)
 		paths[i] = ei_opt_at(r, OPT_RAW, i).s;
 	struct raw raw = { *source, terms, NULL };
-	ei_error *error =
-		ei_search_files(r, paths, count, terms->terms, terms->count, raw_found, &raw);
+	ei_term_list lists[2];
+	lists_split(r, terms, lists);
+	ei_error *error = ei_search_files(r, paths, count, lists, EI_COUNT(lists), raw_found, &raw);
 	if (error)
 		ei_error_drop(raw.error);
 	return error ? error : raw.error;
@@ -442,7 +495,7 @@ static ei_error *raw_search(const struct source *source, struct list *terms)
 
 static ei_error *run(ei_run *r)
 {
-	struct list list = { NULL, 0 };
+	struct list list = { NULL, 0, 0 };
 	struct source source;
 	const ei_hit *hits = NULL;
 	size_t count = 0;
@@ -459,7 +512,9 @@ static ei_error *run(ei_run *r)
 	EI_TRY(terms_gather(r, &list));
 	if (raw)
 		return raw_search(&source, &list);
-	EI_TRY(ei_search(r, list.terms, list.count, &hits, &count));
+	ei_term_list lists[2];
+	lists_split(r, &list, lists);
+	EI_TRY(ei_search_lists(r, lists, EI_COUNT(lists), &hits, &count));
 	return hits_show(&source, &list, hits, count);
 }
 

@@ -146,17 +146,26 @@ static void term_add(struct edges *edges, const struct term *term)
 	labels_add(edges, text, term->length);
 }
 
-static bool grams_init(struct edges *edges, const struct term *terms, size_t count)
+static void list_add(struct edges *edges, const struct term_list *list)
+{
+	if (list->flags & TERM_AS_HEX && list->count)
+		edges->any = true;
+	for (size_t i = 0; i < list->count && !edges->any; i++)
+		term_add(edges, &list->terms[i]);
+}
+
+static bool grams_init(struct edges *edges, const struct term_list *lists, size_t count)
 {
 	uint64_t bytes = 0;
 	edges->bits = BITS_LEAST;
 	for (size_t i = 0; i < count; i++)
-		bytes += terms[i].length;
+		for (size_t n = 0; n < lists[i].count; n++)
+			bytes += lists[i].terms[n].length;
 	while (edges->bits < BITS_MOST && UINT64_C(1) << edges->bits < BITS_EACH * bytes)
 		edges->bits++;
 	edges->grams = calloc((size_t)1 << (edges->bits - 6), sizeof *edges->grams);
-	for (size_t i = 0; edges->grams && i < count && !edges->any; i++)
-		term_add(edges, &terms[i]);
+	for (size_t i = 0; edges->grams && i < count; i++)
+		list_add(edges, &lists[i]);
 	return edges->grams != NULL;
 }
 
@@ -164,10 +173,10 @@ static bool grams_init(struct edges *edges, const struct term *terms, size_t cou
 
 // The table is as long as physical memory, holes included, and costs what is written of it.
 bool edges_init(
-	struct edges *edges, const struct image *image, const struct term *terms, size_t count)
+	struct edges *edges, const struct image *image, const struct term_list *lists, size_t count)
 {
 	*edges = (struct edges){ .frames = MIN(image_end(image) / PAGE_SIZE, FRAMES_MAX) };
-	if (!grams_init(edges, terms, count))
+	if (!grams_init(edges, lists, count))
 		return false;
 	if (!edges->frames)
 		return true;

@@ -10,7 +10,7 @@
 
 #include "scan/pass.h"
 
-struct term;
+struct term_list;
 
 enum { EDGES_KINDS = 5 };
 
@@ -26,8 +26,8 @@ struct edges {
 
 // Keeps eight bytes at each end of a page: 16 bytes of memory for each page that is not a hole.
 // Knows the grams of all terms in all their spellings. False without memory.
-bool edges_init(
-	struct edges *edges, const struct image *image, const struct term *terms, size_t count);
+bool edges_init(struct edges *edges, const struct image *image, const struct term_list *lists,
+	size_t count);
 void edges_deinit(struct edges *edges);
 
 struct pass_consumer edges_consumer(struct edges *edges);

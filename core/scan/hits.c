@@ -131,7 +131,10 @@ static void term_found_here(void *context, const struct term_hit *hit)
 {
 	struct found_state *state = context;
 	uint32_t extra = hit->length * 4 + (uint32_t)hit->spelling;
-	found_add(state, (struct hit){ state->chunk->pa + hit->start, hit->term, extra });
+	size_t before = state->chunk->before;
+	if (hit->start >= before) // else it is the chunk's before this
+		found_add(state,
+			(struct hit){ state->chunk->pa + (hit->start - before), hit->term, extra });
 }
 
 static void terms_chunk(void *thread_state, const struct pass_chunk *chunk)
@@ -140,8 +143,9 @@ static void terms_chunk(void *thread_state, const struct pass_chunk *chunk)
 	state->chunk = chunk;
 	if (is_full_before(&state->list, chunk->pa))
 		return;
-	terms_scan(state->context->terms, chunk->bytes, chunk->size, chunk->own, term_found_here,
-		state);
+	// Whole words ask for what is on either side of them.
+	terms_scan(state->context->terms, chunk->bytes - chunk->before, chunk->before + chunk->size,
+		chunk->before + chunk->own, term_found_here, state);
 }
 
 struct pass_consumer tags_consumer(struct found_context *context)
@@ -151,6 +155,6 @@ struct pass_consumer tags_consumer(struct found_context *context)
 
 struct pass_consumer terms_consumer(struct found_context *context)
 {
-	size_t overlap = terms_longest(context->terms) - 1;
+	size_t overlap = terms_longest(context->terms); // and a byte behind it
 	return (struct pass_consumer){ context, overlap, found_begin, terms_chunk, found_merge };
 }

@@ -148,10 +148,12 @@ static ei_error *path_search(struct file_search *search, const char *path)
 }
 
 ei_error *ei_search_files(ei_run *run, const char *const *paths, size_t path_count,
-	const ei_term *terms, size_t count, ei_raw_found *found, void *context)
+	const ei_term_list *lists, size_t count, ei_raw_found *found, void *context)
 {
 	EI_OWNED(term_set) set = NULL;
-	EI_TRY(terms_compile((const struct term *)(const void *)terms, count, &set));
+	const struct term_wish wish = { .lists = (const struct term_list *)(const void *)lists,
+		.list_count = count };
+	EI_TRY(terms_compile_wish(&wish, &set));
 	struct file_search search = { .run = run, .set = set, .found = found, .context = context };
 	for (size_t i = 0; i < path_count && !search.stopped; i++)
 		EI_TRY(path_search(&search, paths[i]));

@@ -18,7 +18,10 @@ struct stitched {
 
 static inline uint32_t spelling_flags(enum term_spelling spelling)
 {
-	return spelling == TERM_UTF16 ? EI_HIT_UTF16 : 0;
+	static const uint32_t flags[] = { [TERM_BYTES] = EI_HIT_BYTES,
+		[TERM_UTF16] = EI_HIT_UTF16,
+		[TERM_LABELS] = EI_HIT_LABELS };
+	return spelling < sizeof flags / sizeof flags[0] ? flags[spelling] : 0;
 }
 
 int stitched_compare(const void *left, const void *right); // ei_hit by address, term, flags, page

@@ -8,12 +8,16 @@
 enum {
 	HITS_MAX = 4 << 20,
 	SAMPLE_PIECES = 64,
-	SAMPLE_PIECE = 64 << 10, // bytes
+	SAMPLE_PIECE = 16 << 10, // bytes
 };
 
 _Static_assert((int)EI_TERM_SHORTEST == (int)TERM_SHORTEST, "one limit");
 _Static_assert((int)EI_TERM_LONGEST == (int)TERM_LONGEST, "one limit");
 _Static_assert(sizeof(ei_term) == sizeof(struct term), "handed on as they are");
+_Static_assert(sizeof(ei_term_list) == sizeof(struct term_list), "likewise");
+_Static_assert((int)EI_TERMS_CASE == TERM_CASE && (int)EI_TERMS_WORDS == TERM_WORDS &&
+		       (int)EI_TERMS_LABELS == TERM_AS_LABELS && (int)EI_TERMS_HEX == TERM_AS_HEX,
+	"one set of flags");
 _Static_assert(2 * TERM_LONGEST <= PASS_OVERLAP_MAX, "a chunk sees the longest term whole");
 
 // ---- looking --------------------------------------------------------------------------------
@@ -44,12 +48,12 @@ static ei_error *search_pass(
 	return NULL;
 }
 
-static ei_error *search_all(ei_run *run, const ei_term *terms, size_t count,
+static ei_error *search_all(ei_run *run, const ei_term_list *lists, size_t count,
 	const struct term_set *set, struct findings *findings)
 {
 	struct edges edges;
-	if (!edges_init(
-		    &edges, run->session->image, (const struct term *)(const void *)terms, count))
+	if (!edges_init(&edges, run->session->image, (const struct term_list *)(const void *)lists,
+		    count))
 		return ei_fail(EI_E_NOMEM, "no memory for the edges of all pages");
 	ei_error *error = search_pass(run, set, &edges, findings);
 	edges_deinit(&edges);
@@ -73,12 +77,14 @@ static size_t sample_read(const struct image *image, uint8_t *sample)
 }
 
 static ei_error *search_compile(
-	ei_run *run, const ei_term *terms, size_t count, struct term_set **out)
+	ei_run *run, const ei_term_list *lists, size_t count, struct term_set **out)
 {
 	uint8_t *sample = malloc(SAMPLE_PIECES * SAMPLE_PIECE);
-	size_t size = sample ? sample_read(run->session->image, sample) : 0;
-	ei_error *error = terms_compile_for(
-		(const struct term *)(const void *)terms, count, sample, size, out);
+	const struct term_wish wish = { .lists = (const struct term_list *)(const void *)lists,
+		.list_count = count,
+		.sample = sample,
+		.sample_size = sample ? sample_read(run->session->image, sample) : 0 };
+	ei_error *error = terms_compile_wish(&wish, out);
 	free(sample);
 	return error;
 }
@@ -129,17 +135,24 @@ static ei_error *hits_give(
 	return NULL;
 }
 
-ei_error *ei_search(
-	ei_run *run, const ei_term *terms, size_t count, const ei_hit **hits, size_t *hit_count)
+ei_error *ei_search_lists(ei_run *run, const ei_term_list *lists, size_t count, const ei_hit **hits,
+	size_t *hit_count)
 {
 	EI_OWNED(term_set) set = NULL;
-	EI_TRY(search_compile(run, terms, count, &set));
+	EI_TRY(search_compile(run, lists, count, &set));
 	struct findings findings = { .stitched = { .cap = HITS_MAX } };
 	hit_list_init(&findings.physical, HITS_MAX);
-	ei_error *error = search_all(run, terms, count, set, &findings);
+	ei_error *error = search_all(run, lists, count, set, &findings);
 	if (!error)
 		error = hits_give(run, &findings, hits, hit_count);
 	hit_list_deinit(&findings.physical);
 	free(findings.stitched.items);
 	return error;
+}
+
+ei_error *ei_search(
+	ei_run *run, const ei_term *terms, size_t count, const ei_hit **hits, size_t *hit_count)
+{
+	const ei_term_list list = { terms, count, 0 };
+	return ei_search_lists(run, &list, 1, hits, hit_count);
 }

@@ -25,9 +25,10 @@ typedef struct ei_term {
 enum { EI_TERM_SHORTEST = 3, EI_TERM_LONGEST = 1024 };
 
 enum ei_hit_flag {
-	EI_HIT_UTF16 = 1, // spelled as UTF-16LE
-	EI_HIT_STITCHED =
-		2, // across two pages that are neighbours in somebody's address space only
+	EI_HIT_UTF16 = 1,    // spelled as UTF-16LE
+	EI_HIT_STITCHED = 2, // across two pages that are neighbours in an address space only
+	EI_HIT_LABELS = 4,   // spelled as DNS has names: a length before each label
+	EI_HIT_BYTES = 8,    // of a list of EI_TERMS_HEX
 };
 
 typedef struct ei_hit {
@@ -49,6 +50,23 @@ _Static_assert(sizeof(ei_hit) == 24, "ei_hit is part of the plugin ABI");
 EI_API EI_CHECKED ei_error *ei_search(
 	ei_run *run, const ei_term *terms, size_t count, const ei_hit **hits, size_t *hit_count);
 
+// The same for lists of terms that are meant in different ways; they are counted through.
+// EI_E_USAGE for a term that is no hexadecimal and should be, EI_E_LIMIT where too few of its
+// digits are known.
+enum ei_terms_flag {
+	EI_TERMS_CASE = 1,   // letters in the case that they are in
+	EI_TERMS_WORDS = 2,  // whole words: no letter, digit or '_' before or behind
+	EI_TERMS_LABELS = 4, // also as DNS has names
+	EI_TERMS_HEX = 8,    // bytes in hexadecimal, '?' is any digit: "4d 5a ?? 00"
+};
+typedef struct ei_term_list {
+	const ei_term *terms;
+	size_t count;
+	uint32_t flags; // set of ei_terms_flag
+} ei_term_list;
+EI_API EI_CHECKED ei_error *ei_search_lists(ei_run *run, const ei_term_list *lists, size_t count,
+	const ei_hit **hits, size_t *hit_count);
+
 // The same over plain files. A path is a file, or a folder with all files in it, in the order of
 // their names; `pa` of a hit is an offset into its file. `found` is called for each file, also for
 // those without hits, and returns false to end it. Files in a folder that cannot be read leave a
@@ -57,7 +75,8 @@ typedef struct ei_raw ei_raw;
 typedef bool ei_raw_found(
 	ei_run *run, void *context, const ei_raw *file, const ei_hit *hits, size_t count);
 EI_API EI_CHECKED ei_error *ei_search_files(ei_run *run, const char *const *paths,
-	size_t path_count, const ei_term *terms, size_t count, ei_raw_found *found, void *context);
+	size_t path_count, const ei_term_list *lists, size_t count, ei_raw_found *found,
+	void *context);
 EI_API const char *ei_raw_path(const ei_raw *file);
 EI_API size_t ei_raw_read(const ei_raw *file, uint64_t offset, void *buffer, size_t size);
 
