@@ -99,7 +99,7 @@ run -q search 'evil[.]example' --raw "$work/dumps"
 noted refanged_word_is_said "'evil[.]example' is looked for as 'evil.example'"
 
 # ---- how terms are meant
-printf 'aa Evil.example evil.exampled \\4evil\\7example\\0 xMZ\\220\\0\\3' >"$work/kinds"
+printf 'aa Evil.example evil.exampled \4evil\7example\0 xMZ\220\0\3' >"$work/kinds"
 kinds() { # NAME WANT OPTION...: offsets at which it is found
 	name=$1 offsets=$2
 	shift 2
@@ -112,7 +112,7 @@ kinds case_does_not_matter '0x3 0x10' evil.example
 kinds case_matters_when_asked 0x10 --case-sensitive evil.example
 kinds words_are_whole_when_asked 0x3 --word evil.example
 kinds names_are_found_as_dns_has_them '0x3 0x10 0x1e' --dns evil.example
-kinds bytes_may_have_open_digits 0x2d --hex '4d 5a ?? 00 03'
+kinds bytes_may_have_open_digits 0x2e --hex '4d 5a ?? 00 03'
 
 # ---- wrong use: one line
 # failed NAME STATUS TEXT ARGUMENT...: like refused, but after the first line of a listing.
