@@ -12,7 +12,7 @@ enum {
 	BLOCK_AHEAD = 128, // bytes that a kernel may read behind its piece
 	GRAM_MAX = 8,      // bytes
 	GRAM_OPEN_MAX = 8, // bits of a gram that may be any
-	STRIDE_MAX = 4,    // positions: 1, 2 or 4
+	STRIDE_MAX = 4,    // positions
 	HEAD = 4,          // bytes of a gram that vectors look at
 	FILTERS_MAX = 3,   // see terms_compile.c
 	BUCKETS = 8,       // bits of a byte
@@ -115,8 +115,8 @@ struct filter {
 	bool high_bytes; // some byte >= 0x80 is in the class
 	// Of the class: low[b & 15] >> (b >> 4) & 1 for b < 0x80, high[b & 15] >> (b >> 4) - 8 & 1.
 	uint8_t low[16], high[16];
-	uint64_t raw_spots; // positions of a block that are looked at
-	uint64_t wide_spots;
+	uint64_t raw_spots[STRIDE_MAX]; // positions looked at, by number of the block % stride
+	uint64_t wide_spots[STRIDE_MAX];
 	unsigned bitmap_shift, slot_shift; // of a hash: gives the word, the slot
 	uint64_t *bitmap;                  // of the grams' hashes
 	unsigned heads_shift;              // of a head's hash: gives the word
@@ -203,9 +203,9 @@ void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stre
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves
-// candidates in search->raw and ->wide. The window starts at a multiple of BLOCK in
-// the bytes.
-typedef void block_kernel(struct search *search, const uint8_t *window, size_t size);
+// candidates in search->raw and ->wide. The window is at `origin`, a multiple of BLOCK, in the
+// bytes.
+typedef void block_kernel(struct search *search, const uint8_t *window, size_t origin, size_t size);
 
 struct kernel {
 	const char *name;

@@ -47,12 +47,6 @@ static unsigned stride_wanted(const struct term_set *set, size_t patterns)
 	return patterns <= 400000 ? STRIDE_MAX : 2; // entries are patterns times stride
 }
 
-// The largest power of two: positions of a stride are then the same in each block.
-static unsigned stride_fit(unsigned most)
-{
-	return most >= 4 ? 4 : most >= 2 ? 2 : 1;
-}
-
 static void shape_choose(struct filter *filter, const struct term_set *set, size_t count,
 	unsigned shortest, unsigned longest_gram, bool plain)
 {
@@ -61,12 +55,14 @@ static void shape_choose(struct filter *filter, const struct term_set *set, size
 	unsigned most = MIN(shortest - gram + 1, plain ? stride_wanted(set, count) : 1);
 	filter->gram = gram;
 	filter->gram_mask = gram == 8 ? UINT64_MAX : (UINT64_C(1) << 8 * gram) - 1;
-	filter->stride = stride_fit(most);
-	for (unsigned bit = 0; bit < BLOCK; bit++) {
-		uint64_t one = UINT64_C(1) << bit;
-		filter->raw_spots |= bit % filter->stride ? 0 : one;
-		filter->wide_spots |= bit / 2 % filter->stride ? 0 : one;
-	}
+	filter->stride = most;
+	for (unsigned block = 0; block < filter->stride; block++)
+		for (unsigned bit = 0; bit < BLOCK; bit++) {
+			uint64_t one = UINT64_C(1) << bit;
+			size_t at = block * BLOCK + bit;
+			filter->raw_spots[block] |= at % filter->stride ? 0 : one;
+			filter->wide_spots[block] |= at / 2 % filter->stride ? 0 : one;
+		}
 	if (!set->kernel->strides)
 		filter->sieve = sieve_wanted(count, plain);
 }

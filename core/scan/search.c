@@ -48,14 +48,15 @@ static bool is_repeat(const uint8_t *bytes, size_t size)
 static void scan_piece(struct search *search, block_kernel *blocks, const uint8_t *window,
 	size_t origin, size_t size)
 {
-	// Where nothing begins in the first block of a repeated one, nothing does in the others.
-	bool repeat = size > BLOCK && is_repeat(window, size + BLOCK_AHEAD);
+	// Where nothing begins in the first blocks of a repeated one, nothing does in the others.
+	const size_t few = STRIDE_MAX * BLOCK;
+	bool repeat = size > few && is_repeat(window, size + BLOCK_AHEAD);
 	// Filters take turns on a piece while it is in the cache.
 	for (size_t i = 0; i < search->set->filter_count; i++) {
 		search->filter = &search->set->filters[i];
-		blocks(search, window, repeat ? BLOCK : size);
+		blocks(search, window, origin, repeat ? few : size);
 		if (repeat && search->raw_count + search->wide_count)
-			blocks(search, window, size);
+			blocks(search, window, origin, size);
 		candidates_verify(
 			search, window, origin, search->raw, search->raw_count, STREAM_RAW);
 		candidates_verify(

@@ -7,7 +7,7 @@ enum {
 	TEXT_MAX = 160 << 20, // bytes of all terms
 	POOL_PART = 8,        // most bytes of patterns that a byte of a term becomes
 	SAMPLE_MAX = 16 << 20,
-	LONG_LEAST = 7, // characters for four grams in a row
+	LONG_LEAST = 6, // characters for three grams in a row
 };
 
 // Of the filters: patterns that have text enough for grams of it, long or short, and the others,

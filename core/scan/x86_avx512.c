@@ -276,10 +276,10 @@ static inline __attribute__((always_inline)) size_t heads_screen(const struct fi
 
 // ---- all ------------------------------------------------------------------------------------
 
-void scan_avx512(struct search *search, const uint8_t *window, size_t size)
+void scan_avx512(struct search *search, const uint8_t *window, size_t origin, size_t size)
 {
 	if (search->filter->sieve == SIEVE_NONE) {
-		scan_avx2(search, window, size);
+		scan_avx2(search, window, origin, size);
 		return;
 	}
 	if (search->filter->sieve == SIEVE_BUCKETS)
