@@ -104,6 +104,11 @@ static ei_error *file_begin(ei_extract *extract, const char *name)
 	return ei_fail(EI_E_IO, "cannot write '%s/%s': %s", folder, clean, strerror(errno));
 }
 
+bool ei_extract_is_asked(const ei_run *run)
+{
+	return run->output && run->output->folder;
+}
+
 ei_error *ei_extract_begin(ei_run *run, const char *name, ei_extract **out)
 {
 	ei_extract *extract = malloc(sizeof *extract);

@@ -4,6 +4,7 @@
 #include "win/object_fields.h"
 #include "win/pool_fields.h"
 #include "win/region_fields.h"
+#include "win/section_fields.h"
 #include "win/vad_fields.h"
 
 #include <eidetic/drivers.h>
@@ -55,6 +56,16 @@ const ei_type_spec *const win_type_specs[] = {
 	&driver_spec,
 	&process_id_spec,
 	&handle_bits_spec,
+	&held_file_spec,
+	&file_sections_spec,
+	&file_stream_spec,
+	&section_area_spec,
+	&section_segment_spec,
+	&section_part_spec,
+	&section_entry_spec,
+	&cache_map_spec,
+	&cache_view_spec,
+	&file_device_spec,
 	NULL,
 };
 

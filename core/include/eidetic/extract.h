@@ -45,6 +45,9 @@ EI_API void ei_extract_hole(ei_extract *extract, uint64_t size);
 // first error met since the beginning, EI_E_IO when the disk is full. `out` may be NULL.
 EI_API EI_CHECKED ei_error *ei_extract_end(ei_extract *extract, ei_extracted *out);
 
+// True when the user named an output folder (-o).
+EI_API bool ei_extract_is_asked(const ei_run *run);
+
 // Closes and removes the file: for when it turns out that there is nothing in it.
 EI_API void ei_extract_forget(ei_extract *extract);
 
