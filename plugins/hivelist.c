@@ -3,6 +3,7 @@
 #include <eidetic/pattern.h>
 #include <eidetic/registry.h>
 #include <eidetic/win.h>
+#include <string.h>
 
 enum {
 	OFFSET,
@@ -19,7 +20,7 @@ enum {
 	FOUND,
 	COLUMNS
 };
-enum { OPT_FILTER };
+enum { OPT_FILTER, OPT_DUMP };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
@@ -39,6 +40,7 @@ static const ei_column columns[COLUMNS] = {
 
 static const ei_option options[] = {
 	[OPT_FILTER] = { "filter", EI_STR, 0, "only hives whose name has this text, whatever its case" },
+	[OPT_DUMP]   = { "dump",   EI_BOOL, 0, "write each as a hive file into the output folder" },
 };
 // clang-format on
 
@@ -50,15 +52,44 @@ static ei_val version_text(ei_run *r, const ei_hive_facts *facts)
 	return text ? ei_str(text) : ei_absent(EI_UNREADABLE);
 }
 
-static void emit_hive(ei_run *r, const cmhive *h, ei_val found)
+// registry.NTUSERDAT.0x86a2c1f4d000.hive: the name that Volatility gives it.
+static char *file_name(ei_run *r, const cmhive *h)
+{
+	ei_val name = ei_hive_name(h);
+	char *stem = ei_text(ei_scratch(r), "%s", ei_has(name) ? name.s : "NONAME");
+	if (!stem)
+		return NULL;
+	const char *last = strrchr(stem, '\\');
+	char *to = stem;
+	for (const char *from = last ? last + 1 : stem; *from; from++)
+		if (!strchr(".[]", *from))
+			*to++ = (char)(*from == ' ' ? '_' : *from);
+	*to = 0;
+	return ei_text(ei_scratch(r), "registry.%s.0x%llx.hive", stem,
+		(unsigned long long)h->obj.va & 0xffffffffffff);
+}
+
+static ei_error *dump_hive(ei_run *r, const cmhive *h, ei_hive *hive, ei_val *file)
+{
+	ei_extracted done = { .file = ei_absent(EI_NONE) };
+	char *name = hive && ei_has(ei_opt(r, OPT_DUMP)) ? file_name(r, h) : NULL;
+	if (name)
+		EI_TRY(ei_hive_extract(hive, name, &done));
+	*file = done.file;
+	return NULL;
+}
+
+static ei_error *emit_hive(ei_run *r, const cmhive *h, ei_val found)
 {
 	ei_hive *hive = ei_hive_open(r, h);
+	ei_val file;
+	EI_TRY(dump_hive(r, h, hive, &file));
 	ei_hive_facts facts = hive ? ei_hive_describe(hive) : (ei_hive_facts){ 0 };
 	ei_val unknown = ei_absent(EI_UNREADABLE);
 	ei_emit(r, (ei_val[COLUMNS]){
 			   [OFFSET] = ei_addr(h->obj.va),
 			   [NAME] = ei_hive_name(h),
-			   [OUTPUT] = ei_absent(EI_NONE),
+			   [OUTPUT] = file,
 			   [MOUNT] = ei_get(*h, HiveRootPath),
 			   [USER_NAME] = ei_get(*h, FileUserName),
 			   [VERSION] = version_text(r, &facts),
@@ -69,6 +100,7 @@ static void emit_hive(ei_run *r, const cmhive *h, ei_val found)
 			   [MISSING] = hive ? ei_uint(facts.missing) : unknown,
 			   [FOUND] = found,
 		   });
+	return NULL;
 }
 
 static ei_error *run(ei_run *r)
@@ -84,7 +116,7 @@ static ei_error *run(ei_run *r)
 	ei_iter it = ei_hives(r);
 	for (cmhive h = ei_handle(r, cmhive); ei_next(&it, &h);)
 		if (ei_pattern_found(r, wanted, ei_hive_name(&h)))
-			emit_hive(r, &h, ei_found_text(it.found));
+			EI_TRY(emit_hive(r, &h, ei_found_text(it.found)));
 	return NULL;
 }
 

@@ -28,6 +28,7 @@ struct memory_source {
 	ei_run *run;
 	const struct hmap_entry_at *entry;
 	const ei_space *user; // of the process that maps bins in its user half; NULL: none
+	uint64_t base_block;
 	uint64_t map[STORAGES];
 	uint64_t small_table[STORAGES];
 	uint64_t table[STORAGES]; // the last table used, and its place in the directory
@@ -219,10 +220,18 @@ ei_hive *ei_hive_open(ei_run *run, const cmhive *cm)
 		.file = hive->name,
 	};
 	uint8_t base[BASE_READ];
-	uint64_t va = ei_u64_or(ei_get(*cm, base_block), 0);
+	uint64_t va = m->base_block = ei_u64_or(ei_get(*cm, base_block), 0);
 	bool known = va && ei_read(run, space_of(m, va), va, base, sizeof base) == sizeof base;
 	hive_init(&hive->hive, &m->source, known ? base : NULL);
 	if (!hive->hive.base_block)
 		hive->hive.minor = (uint32_t)ei_u64_or(ei_get(*cm, version), 0);
 	return &hive->hive;
+}
+
+bool hive_base_block(struct ei_hive *hive, uint8_t *out)
+{
+	struct memory_source *m = (struct memory_source *)hive->source;
+	uint64_t va = m->base_block;
+	return va && ei_read(m->run, space_of(m, va), va, out, BASE_SIZE) == BASE_SIZE &&
+	       !memcmp(out, "regf", 4);
 }

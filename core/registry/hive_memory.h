@@ -12,6 +12,9 @@ struct hive_in_run {
 	const char *name;
 };
 
+// The whole base block of a hive in memory; false when not all of it can be read, or it is none.
+bool hive_base_block(struct ei_hive *hive, uint8_t *out);
+
 // True when the object carries the signature of a hive.
 bool cmhive_is_signed(const cmhive *hive);
 

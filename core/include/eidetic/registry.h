@@ -21,6 +21,7 @@
 #ifndef EIDETIC_REGISTRY_H
 #define EIDETIC_REGISTRY_H
 
+#include <eidetic/extract.h>
 #include <eidetic/plugin.h>
 
 // clang-format off
@@ -111,6 +112,13 @@ typedef struct ei_hive_facts {
 
 // Counts the missing blocks, so it is not free.
 EI_API ei_hive_facts ei_hive_describe(ei_hive *hive);
+
+// Writes the part of a hive in memory that is also in its file as a hive file, into the output
+// folder (eidetic/extract.h). What the image does not hold is zero there, and in the manifest;
+// where it would keep readers of hive files from going on, heads of bins and free cells are made
+// up, and the base block is made to fit. That is noted. When nothing of it is in the image, there
+// is no file: out->file is EI_UNREADABLE.
+EI_API EI_CHECKED ei_error *ei_hive_extract(ei_hive *hive, const char *name, ei_extracted *out);
 
 // ---- Keys -----------------------------------------------------------------------------------
 enum ei_key_flag {
