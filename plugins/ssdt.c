@@ -35,32 +35,51 @@ static uint64_t entry_address(uint64_t table, uint32_t entry, enum decoding deco
 	}
 }
 
-static bool in_kernel(ei_run *r, uint64_t kernel, uint64_t address)
+// Where the kernel is, by its own header: the list of modules may be damaged, or lie.
+struct kernel {
+	uint64_t base, size; // 0: not known
+};
+
+static struct kernel kernel_range(ei_run *r)
 {
-	uint64_t base;
-	return ei_has(ei_module_at(r, address, &base)) && base == kernel;
+	ei_system system = ei_system_read(r);
+	return (struct kernel){ ei_u64_or(system.kernel_base, 0),
+		ei_u64_or(system.kernel_size, 0) };
+}
+
+static bool in_kernel(const struct kernel *kernel, uint64_t address)
+{
+	return address - kernel->base < kernel->size;
 }
 
 // The decoding by which most of the first routines are in the kernel itself.
-static enum decoding decoding_find(
-	ei_run *r, uint64_t table, uint64_t kernel, const uint32_t *entries, size_t count)
+static enum decoding decoding_find(ei_run *r, uint64_t table, const struct kernel *kernel,
+	const uint32_t *entries, size_t count)
 {
 	if (ei_pointer_size(r) == 4)
 		return AS_ADDRESS;
 	int votes = 0;
 	for (size_t i = 0; i < count && i < SAMPLE; i++) {
-		votes += in_kernel(r, kernel, entry_address(table, entries[i], AS_SHIFTED));
-		votes -= in_kernel(r, kernel, entry_address(table, entries[i], AS_DISTANCE));
+		votes += in_kernel(kernel, entry_address(table, entries[i], AS_SHIFTED));
+		votes -= in_kernel(kernel, entry_address(table, entries[i], AS_DISTANCE));
 	}
 	return votes >= 0 ? AS_SHIFTED : AS_DISTANCE;
 }
 
-static uint64_t kernel_base(ei_run *r)
+// An entry of zeroes is none: nothing begins at the table itself.
+static void lost_emit(ei_run *r, size_t index)
 {
-	return ei_u64_or(ei_system_read(r).kernel_base, 0);
+	ei_val lost = ei_absent(EI_GARBAGE);
+	ei_emit(r, (ei_val[COLUMNS]){
+			   [INDEX] = ei_uint(index),
+			   [ADDRESS] = lost,
+			   [MODULE] = lost,
+			   [SYMBOL] = lost,
+			   [HOOKED] = lost,
+		   });
 }
 
-static void service_emit(ei_run *r, size_t index, uint64_t address, uint64_t kernel)
+static void service_emit(ei_run *r, size_t index, uint64_t address, const struct kernel *kernel)
 {
 	ei_val symbol = ei_symbol_at(r, address, 0), module = ei_module_title(r, address);
 	size_t name = 0;
@@ -72,7 +91,8 @@ static void service_emit(ei_run *r, size_t index, uint64_t address, uint64_t ker
 				   [ADDRESS] = ei_addr(address),
 				   [MODULE] = module,
 				   [SYMBOL] = symbol,
-				   [HOOKED] = ei_bool(!in_kernel(r, kernel, address)),
+				   [HOOKED] = kernel->size ? ei_bool(!in_kernel(kernel, address))
+							   : ei_absent(EI_UNREADABLE),
 			   });
 		symbol = ei_symbol_at(r, address, ++name);
 	} while (ei_compat_vol3(r) && ei_has(symbol));
@@ -80,7 +100,8 @@ static void service_emit(ei_run *r, size_t index, uint64_t address, uint64_t ker
 
 static ei_error *run(ei_run *r)
 {
-	uint64_t table = 0, limit_at = 0, kernel = kernel_base(r);
+	uint64_t table = 0, limit_at = 0;
+	struct kernel kernel = kernel_range(r);
 	ei_symbol(r, "KiServiceTable", &table);
 	ei_symbol(r, "KiServiceLimit", &limit_at);
 	uint64_t count = ei_u64_or(ei_read_u32(r, NULL, limit_at), 0);
@@ -93,9 +114,13 @@ static ei_error *run(ei_run *r)
 	if (!entries)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	size_t have = ei_read(r, NULL, table, entries, count * sizeof *entries) / sizeof *entries;
-	enum decoding decoding = decoding_find(r, table, kernel, entries, have);
-	for (size_t i = 0; i < have; i++)
-		service_emit(r, i, entry_address(table, entries[i], decoding), kernel);
+	enum decoding decoding = decoding_find(r, table, &kernel, entries, have);
+	for (size_t i = 0; i < have; i++) {
+		if (entries[i])
+			service_emit(r, i, entry_address(table, entries[i], decoding), &kernel);
+		else if (!ei_compat_vol3(r))
+			lost_emit(r, i);
+	}
 	if (have < count)
 		ei_note(r, "%llu of %llu entries cannot be read",
 			(unsigned long long)(count - have), (unsigned long long)count);

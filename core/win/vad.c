@@ -91,6 +91,8 @@ static void mapped_read(ei_run *run, ei_region *region)
 {
 	vad_long vad = ei_at(run, vad_long, region->node);
 	ei_val area = ei_get(vad, ControlArea), section = ei_get(vad, Subsection);
+	region->first_entry = ei_u64_or(ei_get(vad, FirstPrototypePte), 0);
+	region->last_entry = ei_u64_or(ei_get(vad, LastContiguousPte), 0);
 	region->file = ei_absent(EI_NONE);
 	if (ei_u64_or(section, 0)) {
 		subsection part = ei_at(run, subsection, section.u);
@@ -122,6 +124,10 @@ static bool region_fill(ei_run *run, struct region_walk *walk, uint64_t va, ei_r
 	if (!ei_has(start) || !ei_has(end) || first > last || last > pages ||
 		(walk->any && first <= walk->last))
 		return false;
+	char tag[sizeof out->tag];
+	tag_read(run, va, tag);
+	if (memcmp(tag, "Vad", 3))
+		return false; // a page of zeroes, or no node at all
 	walk->any = true;
 	walk->last = first;
 	vad_tree links = walk->node;
@@ -139,7 +145,7 @@ static bool region_fill(ei_run *run, struct region_walk *walk, uint64_t va, ei_r
 		.type = ei_get(links, type),
 		.file = ei_absent(EI_NONE),
 	};
-	tag_read(run, va, out->tag);
+	memcpy(out->tag, tag, sizeof tag);
 	out->is_short = tag_is(out, "VadS") || tag_is(out, "VadF");
 	if (!out->is_short)
 		mapped_read(run, out);

@@ -12,6 +12,8 @@ plugins=$("$eidetic" plugins | sed -n 's/^\([a-z][a-z0-9_]*\) .*/\1/p')
 words() {
 	case $1 in
 	printkey) echo printkey --recurse ;;
+	poolscanner) echo poolscanner Proc File Driv ;;
+	yarascan | vadyarascan) echo "$1" --yara-string needle ;;
 	search) echo search needle-ascii needle-wide needle-in-pool zzzz-nowhere ;;
 	*) echo "$1" ;;
 	esac
