@@ -7,6 +7,8 @@
 enum {
 	SOFT_SWIZZLE = 1 << 4, // Windows 10: clear when the frame's top bit is disguised
 	SOFT_PROTECTION = 0x1f << 5,
+	SOFT_EXECUTE = 2 << 5, // of the protection, as regions have it
+	SOFT_WRITE = 4 << 5,
 	SOFT_PROTOTYPE = 1 << 10,
 	SOFT_TRANSITION = 1 << 11,
 };
@@ -59,6 +61,10 @@ static void entry_transition(
 	out->kind = last_level ? ENTRY_PAGE : ENTRY_TABLE;
 	out->pa = value & layout->frame_mask;
 	out->flags |= PAGE_TRANSITION;
+	if (last_level && !(value & SOFT_EXECUTE))
+		out->flags |= PAGE_NO_EXECUTE;
+	if (last_level && !(value & SOFT_WRITE))
+		out->flags &= ~(uint32_t)PAGE_WRITE;
 	out->masked = !(value & SOFT_SWIZZLE);
 }
 

@@ -5,7 +5,15 @@
 #define FRAME UINT64_C(0x000ffffffffff000)
 #define NO_EXECUTE (UINT64_C(1) << 63)
 
-enum { VALID = 1, WRITE = 2, USER = 4, DIRTY = 0x40, LARGE = 0x80 };
+enum {
+	VALID = 1,
+	WRITE = 2,
+	USER = 4,
+	DIRTY = 0x40,
+	LARGE = 0x80,
+	COPY = 0x200,
+	MAY_WRITE = 0x800
+};
 
 static const struct software_layout software = {
 	.frame_mask = UINT64_C(0x0000003ffffff000),
@@ -18,6 +26,13 @@ static uint32_t entry_flags(uint64_t value)
 {
 	return (value & WRITE ? PAGE_WRITE : 0) | (value & USER ? PAGE_USER : 0) |
 	       (value & NO_EXECUTE ? PAGE_NO_EXECUTE : 0);
+}
+
+// Of an entry that maps a page.
+static uint32_t leaf_flags(uint64_t value)
+{
+	return (value & DIRTY ? PAGE_DIRTY : 0) | (value & COPY ? PAGE_COPY : 0) |
+	       (value & MAY_WRITE ? PAGE_MAY_WRITE : 0);
 }
 
 static void pae_decode(const struct space *space, unsigned level, uint64_t value, struct entry *out)
@@ -37,7 +52,7 @@ static void pae_decode(const struct space *space, unsigned level, uint64_t value
 	// Pointers to directories carry no permissions; those bits are reserved.
 	out->flags = level == 0 ? PAGE_WRITE | PAGE_USER : entry_flags(value);
 	if (last || (level == 1 && value & LARGE))
-		out->flags |= value & DIRTY ? PAGE_DIRTY : 0;
+		out->flags |= leaf_flags(value);
 	if (level != 1 || !(value & LARGE))
 		return;
 	out->kind = ENTRY_PAGE;

@@ -36,6 +36,9 @@ enum page_flag {
 	PAGE_TRANSITION = 8, // on the standby or modified list; still in memory
 	PAGE_DIRTY = 16,
 	PAGE_LARGE = 32,
+	// What Windows notes in bits of a valid entry that the processor leaves to it.
+	PAGE_COPY = 64,       // copied when it is written
+	PAGE_MAY_WRITE = 128, // may be written, though PAGE_WRITE waits for the first time
 };
 
 // What the page tables say about one address.

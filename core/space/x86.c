@@ -4,7 +4,15 @@
 
 #define FRAME UINT64_C(0xfffff000)
 
-enum { VALID = 1, WRITE = 2, USER = 4, DIRTY = 0x40, LARGE = 0x80 };
+enum {
+	VALID = 1,
+	WRITE = 2,
+	USER = 4,
+	DIRTY = 0x40,
+	LARGE = 0x80,
+	COPY = 0x200,
+	MAY_WRITE = 0x800
+};
 
 // Prototype addresses are relative to a variable of the kernel here, so they are not decoded.
 static const struct software_layout software = {
@@ -27,7 +35,8 @@ static void x86_decode(const struct space *space, unsigned level, uint64_t value
 	out->kind = last ? ENTRY_PAGE : ENTRY_TABLE;
 	out->flags = (value & WRITE ? PAGE_WRITE : 0) | (value & USER ? PAGE_USER : 0);
 	if (last || value & LARGE)
-		out->flags |= value & DIRTY ? PAGE_DIRTY : 0;
+		out->flags |= (value & DIRTY ? PAGE_DIRTY : 0) | (value & COPY ? PAGE_COPY : 0) |
+			      (value & MAY_WRITE ? PAGE_MAY_WRITE : 0);
 	if (last || !(value & LARGE))
 		return;
 	out->kind = ENTRY_PAGE;

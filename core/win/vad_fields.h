@@ -35,8 +35,10 @@ EI_TYPE(vad_tree, "_MMVAD_SHORT", VAD_TREE_FIELDS);
 
 // What only the longer node has: XP points to the control area itself.
 #define VAD_LONG_FIELDS(F, ALT)                                                                    \
-	F(Subsection,  PTR, MAY)                                                                   \
-	F(ControlArea, PTR, MAY)
+	F(Subsection,        PTR, MAY)                                                             \
+	F(ControlArea,       PTR, MAY)                                                             \
+	F(FirstPrototypePte, PTR, MAY)                                                             \
+	F(LastContiguousPte, PTR, MAY)
 EI_TYPE(vad_long, "_MMVAD", VAD_LONG_FIELDS);
 
 #define SUBSECTION_FIELDS(F, ALT)                                                                  \

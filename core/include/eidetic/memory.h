@@ -39,6 +39,9 @@ typedef struct ei_region {
 	uint64_t control_area;        // of what is mapped; 0: nothing is
 	uint64_t file_object;         // likewise; 0: backed by the page file
 	ei_val file;                  // its path, without the device; EI_NONE: no file
+	// Addresses of the section's own entries for the first page and for the last that is known;
+	// 0: not known.
+	uint64_t first_entry, last_entry;
 } ei_region;
 
 typedef struct ei_region_cursor {
@@ -49,6 +52,31 @@ typedef struct ei_region_cursor {
 // one is gone at the next. Nodes that cannot be read leave one note.
 EI_API bool ei_next_region(
 	ei_run *run, const eprocess *process, ei_region_cursor *cursor, ei_region *out);
+
+// What the page tables say of a page now, and whose it is; a set. Of a page that is neither private
+// nor shared it could not be told.
+enum ei_page_flag {
+	EI_PAGE_WRITE = 1,   // writable now, or once it has been touched
+	EI_PAGE_EXECUTE = 2, // executable now; where the processor cannot tell, as the region says
+	EI_PAGE_AWAY = 4,    // on its way out: in memory, and not in the working set
+	EI_PAGE_PRIVATE =
+		8, // of this process alone; of an image or a file: a copy, made when written
+	EI_PAGE_SHARED = 16, // of the section: what every process that maps it sees
+};
+
+typedef struct ei_page_state {
+	uint64_t va, pa;
+	uint64_t size;  // bytes; one page of the tables, cut to the region
+	uint32_t flags; // set of ei_page_flag
+	// Of a copy: physical address of the section's page, from before it was changed; 0: not in
+	// memory.
+	uint64_t original;
+} ei_page_state;
+
+// The next page of the region that is in the image, at or after `va`; false when there is none.
+// `space` is the process's.
+EI_API bool ei_next_region_page(ei_run *run, const ei_space *space, const ei_region *region,
+	uint64_t va, ei_page_state *out);
 
 // "PAGE_EXECUTE_READWRITE", "PAGE_READWRITE|PAGE_GUARD": the number of a region in words.
 EI_API ei_val ei_protection_text(ei_run *run, ei_val protection);
