@@ -3,8 +3,7 @@
 #include "scan/compile.h"
 
 enum {
-	ONE_SET_MOST = 32, // patterns; measured, see README.md
-	FEW_MOST = 128,
+	ONE_SET_MOST = 100, // patterns: measured, see README.md
 };
 
 // What is in a bucket: characters at each place, and how often text has one of them there.
@@ -15,7 +14,7 @@ struct bucket {
 
 enum sieve sieve_wanted(size_t patterns, bool plain)
 {
-	if (patterns <= FEW_MOST)
+	if (patterns <= BUCKETS_MOST)
 		return SIEVE_BUCKETS;
 	return plain ? SIEVE_PAIRS : SIEVE_NONE;
 }

@@ -17,6 +17,7 @@ enum {
 	FILTERS_MAX = 3,   // see terms_compile.c
 	BUCKETS = 8,       // bits of a byte
 	BUCKET_SETS = 2,
+	BUCKETS_MOST = 1200, // patterns for which buckets are best
 	SYMBOLS = 32,
 	PLACES_OVER = 64, // places that a kernel may write too many
 	NO_PATTERN = -1,

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TERMS_MOST = 64, BYTES_MOST = 1 << 16 };
+enum { TERMS_MOST = 64, BYTES_MOST = 1 << 16, FILLERS = BUCKETS_MOST + 100 };
 
 static const char *const kernels[] = { "scalar", "sse", "avx2", "avx512" };
 
@@ -62,6 +62,17 @@ static struct tally naive(const ei_term *terms, size_t count, const uint8_t *byt
 	return tally;
 }
 
+// Terms that are nowhere, so that the way of looking is the one for many.
+static size_t fillers_add(ei_term *terms, size_t count)
+{
+	static char text[FILLERS][12];
+	for (size_t i = 0; i < FILLERS; i++) {
+		int length = snprintf(text[i], sizeof text[i], "%04zu~%%{}", i);
+		terms[count++] = (ei_term){ text[i], (uint32_t)length };
+	}
+	return count;
+}
+
 static void search(const ei_term *terms, size_t count, const uint8_t *bytes, size_t size)
 {
 	// How other terms are spelled in UTF-16 is the compiler's own affair.
@@ -102,7 +113,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < count; i++)
 		demand(terms[i].length >= TERM_SHORTEST && terms[i].length <= TERM_LONGEST);
 	size_t rest = (size_t)(data + size - bytes);
-	search(terms, MIN(count, (size_t)TERMS_MOST), bytes, MIN(rest, (size_t)BYTES_MOST));
+	static ei_term all[TERMS_MOST + FILLERS];
+	count = MIN(count, (size_t)TERMS_MOST);
+	if (count)
+		memcpy(all, terms, count * sizeof *all);
+	if (size % 16 == 7)
+		count = fillers_add(all, count);
+	search(all, count, bytes, MIN(rest, (size_t)BYTES_MOST));
 	ei_arena_drop(arena);
 	return 0;
 }
