@@ -109,4 +109,5 @@ EI_PLUGIN(memmap) = {
 	EI_TYPES(&eprocess_spec),
 	EI_SYMBOLS("PsActiveProcessHead"),
 	.run = run,
+	.asks = "processes: the pages of all are very many",
 };

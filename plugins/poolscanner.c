@@ -91,4 +91,5 @@ EI_PLUGIN(poolscanner) = {
 	EI_OPTIONS(options),
 	EI_TYPES(&header_spec),
 	.run = run,
+	.asks = "tags",
 };

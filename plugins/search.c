@@ -525,4 +525,5 @@ EI_PLUGIN(search) = {
 	EI_COLUMNS(columns),
 	EI_OPTIONS(options),
 	.run = run,
+	.asks = "terms",
 };

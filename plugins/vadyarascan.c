@@ -97,4 +97,5 @@ EI_PLUGIN(vadyarascan) = {
 	EI_TYPES(&eprocess_spec),
 	EI_SYMBOLS("PsActiveProcessHead"),
 	.run = run,
+	.asks = "rules",
 };

@@ -122,4 +122,5 @@ EI_PLUGIN(yarascan) = {
 	EI_COLUMNS(columns),
 	EI_OPTIONS(options),
 	.run = run,
+	.asks = "rules",
 };

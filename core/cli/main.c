@@ -69,6 +69,8 @@ static enum exit_status command(const struct global *global)
 		return command_plugins(global, plugins);
 	if (!strcmp(global->command, "ioc"))
 		return command_ioc(global, plugins);
+	if (!strcmp(global->command, "run"))
+		return command_run(global, plugins);
 	return command_plugin(global, plugins);
 }
 

@@ -81,6 +81,10 @@ typedef struct ei_plugin {
 	// pass.
 	const char *const *tags;
 	uint16_t tag_count;
+	// What it must be told before it is of use ("rules"): then it is not among "all" plugins.
+	const char *asks;
+	// The plugin whose times its own are, too ("pslist"): a timeline takes that one.
+	const char *retells;
 } ei_plugin;
 
 #define EI_PLUGIN(plugin_name)                                                                     \
