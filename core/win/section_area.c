@@ -14,7 +14,9 @@ enum {
 	ENTRY_PROTECTION = 0x1f << 5,
 	POOL_UNIT_32 = 8,
 	POOL_HEADER_32 = 8,
+	FRAME_HIGH_END = 0x100, // of the upper half of an entry: 40 bits of address
 };
+#define NO_EXECUTE_HIGH UINT32_C(0x80000000)
 
 #define FRAME_MASK UINT64_C(0x0000fffffffff000)
 
@@ -31,6 +33,7 @@ struct area_walk {
 
 // One part, with its cells checked.
 struct part {
+	uint64_t at;   // its own address
 	uint64_t base; // of its entries; 0: there are none at present
 	uint64_t pages;
 	uint64_t offset; // into the file
@@ -60,6 +63,23 @@ static uint32_t entry_bytes_by_pool(ei_run *run, const struct part *part)
 	return bytes >= POOL_HEADER_32 + part->pages * 8 ? 8 : 4;
 }
 
+// Read as a wide one, an entry of a page that is not in memory has the part's address on top, and
+// any other one no more than a few bits of a frame.
+static uint32_t entry_bytes_by_content(ei_run *run, const struct part *part)
+{
+	uint8_t entries[64 * 8];
+	size_t count =
+		ei_read(run, NULL, part->base, entries, MIN(part->pages / 2, (uint64_t)64) * 8) / 8;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t low = load_u32(entries + 8 * i), high = load_u32(entries + 8 * i + 4);
+		if (low & ENTRY_PROTOTYPE && !(low & ENTRY_VALID))
+			return high == part->at ? 8 : 4;
+		if (low & (ENTRY_VALID | ENTRY_TRANSITION))
+			return (high & ~NO_EXECUTE_HIGH) < FRAME_HIGH_END ? 8 : 4;
+	}
+	return 0;
+}
+
 static bool part_read(struct area_walk *walk, uint64_t va, struct part *out);
 
 static uint32_t entry_bytes_of(struct area_walk *walk, const struct part *part)
@@ -75,6 +95,7 @@ static uint32_t entry_bytes_of(struct area_walk *walk, const struct part *part)
 				 ? entry_bytes_by_chain(part, &next)
 				 : 0;
 	bytes = bytes ? bytes : entry_bytes_by_pool(run, part);
+	bytes = bytes ? bytes : entry_bytes_by_content(run, part);
 	return bytes ? bytes : paging;
 }
 
@@ -161,6 +182,7 @@ static bool part_read(struct area_walk *walk, uint64_t va, struct part *out)
 	uint64_t start = ei_u64_or(ei_get(part, StartingSector), 0) |
 			 ei_u64_or(ei_get(part, start_high), 0) << 32;
 	*out = (struct part){
+		.at = va,
 		.base = ei_u64_or(ei_get(part, SubsectionBase), 0),
 		.pages = ei_u64_or(ei_get(part, PtesInSubsection), 0),
 		.offset = start * sector,
