@@ -12,31 +12,38 @@ bool net_is_new(const ei_run *run)
 	return !build || build >= NET_FIRST_VISTA;
 }
 
-static bool sample_fits(const struct net_reading *reading, const struct net_layout *layout,
-	const struct net_sample *sample)
+// Samples of one kind that pass all checks; and of those, what says more than zeroes would.
+struct tally {
+	size_t count, fit, lively;
+};
+
+static void sample_try(const struct net_reading *reading, const struct net_layout *layout,
+	const struct net_sample *sample, struct tally *tally)
 {
 	struct net_object object = { .object = sample->object };
 	ei_mark mark = ei_arena_mark(reading->run->scratch);
 	net_read(reading, layout, (enum net_kind)sample->kind, &object);
+	const ei_socket *socket = &object.socket;
+	bool fits = !(socket->doubts & NET_TELLING);
+	tally->count++;
+	tally->fit += fits;
+	tally->lively += fits && ei_u64_or(socket->remote_port, 0) && ei_has(socket->state) &&
+			 strcmp(socket->state.s, "CLOSED") != 0;
 	ei_arena_rewind(reading->run->scratch, mark);
-	return !(object.socket.doubts & NET_TELLING);
 }
 
-// Samples of one kind that pass all checks.
-struct tally {
-	size_t count, fit;
-};
+static bool tally_better(const struct tally *a, const struct tally *b)
+{
+	return a->fit != b->fit ? a->fit > b->fit : a->lively > b->lively;
+}
 
 static struct tally layout_try(const struct net_reading *reading, const struct net_layout *layout,
 	enum net_kind kind, const struct net_sample *samples, size_t count)
 {
 	struct tally tally = { 0 };
-	for (size_t i = 0; i < count && !ei_stopped(reading->run); i++) {
-		if (samples[i].kind != kind)
-			continue;
-		tally.count++;
-		tally.fit += sample_fits(reading, layout, &samples[i]);
-	}
+	for (size_t i = 0; i < count && !ei_stopped(reading->run); i++)
+		if (samples[i].kind == kind)
+			sample_try(reading, layout, &samples[i], &tally);
 	return tally;
 }
 
@@ -102,7 +109,7 @@ static struct tally endpoint_find(const struct net_reading *reading,
 			.links = NET_NOWHERE,
 		};
 		struct tally tally = layout_try(reading, layout, NET_ENDPOINT, samples, count);
-		if (tally.fit <= most.fit)
+		if (!tally_better(&tally, &most))
 			continue;
 		most = tally;
 		best = layout->endpoint;
