@@ -12,7 +12,6 @@
 enum {
 	PAGES = YARA_WINDOW / PAGE_SIZE,
 	STEP = YARA_WINDOW - YARA_OVERLAP, // from a window to the next
-	WIPE_MAX = 2048,                   // pages; more are given back to the system
 	PIECES_MAX = 1 << 22,
 };
 
@@ -25,8 +24,8 @@ struct piece {
 struct yara_window {
 	struct reader *reader;
 	uint8_t *bytes;
-	bool filled[PAGES]; // pages with something other than zeroes
-	size_t filled_count;
+	bool filled[PAGES];  // pages with something other than zeroes
+	bool written[PAGES]; // pages that the present window has read
 	const struct yara_range *range;
 	uint64_t loaded; // number of the window in `bytes`, + 1; 0: none
 	uint64_t listed; // windows whose pieces are known
@@ -48,6 +47,7 @@ ei_error *yara_window_create(const struct image *image, struct yara_window **out
 	if (bytes == MAP_FAILED)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	window->bytes = bytes;
+	madvise(bytes, YARA_WINDOW, MADV_HUGEPAGE);
 	EI_TRY(reader_create(image, &window->reader));
 	*out = EI_GIVE(window);
 	return NULL;
@@ -71,16 +71,14 @@ struct reader *yara_window_reader(struct yara_window *window)
 
 // ---- reading --------------------------------------------------------------------------------
 
+// What the window before has left, where this one has read nothing.
 static void window_wipe(struct yara_window *window)
 {
-	if (window->filled_count > WIPE_MAX)
-		madvise(window->bytes, YARA_WINDOW, MADV_DONTNEED);
-	for (size_t i = 0; i < PAGES && window->filled_count; i++) {
-		if (window->filled[i] && window->filled_count <= WIPE_MAX)
+	for (size_t i = 0; i < PAGES; i++)
+		if (window->filled[i] && !window->written[i]) {
 			memset(window->bytes + i * PAGE_SIZE, 0, PAGE_SIZE);
-		window->filled[i] = false;
-	}
-	window->filled_count = 0;
+			window->filled[i] = false;
+		}
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size)
@@ -88,16 +86,25 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 	return !bytes[0] && !memcmp(bytes, bytes + 1, size - 1);
 }
 
+// The first part of a page that a window reads: the rest of it is from another window.
+static void page_begin(struct yara_window *window, size_t page, size_t from, size_t end)
+{
+	uint8_t *bytes = window->bytes + page * PAGE_SIZE;
+	memset(bytes, 0, from);
+	memset(bytes + end, 0, PAGE_SIZE - end);
+	window->written[page] = true;
+	window->filled[page] = false;
+}
+
 // Notes which pages of what was read, at `at` of the window, say something.
 static void pages_note(struct yara_window *window, size_t at, size_t size)
 {
 	for (size_t end = at + size; at < end;) {
-		size_t here = MIN(end - at, PAGE_SIZE - at % PAGE_SIZE);
+		size_t from = at % PAGE_SIZE, here = MIN(end - at, PAGE_SIZE - from);
 		size_t page = at / PAGE_SIZE;
-		if (!window->filled[page] && !is_zero(window->bytes + at, here)) {
-			window->filled[page] = true;
-			window->filled_count++;
-		}
+		if (!window->written[page])
+			page_begin(window, page, from, from + here);
+		window->filled[page] |= !is_zero(window->bytes + at, here);
 		at += here;
 	}
 }
@@ -108,10 +115,10 @@ static void stretch_read(struct yara_window *window, uint64_t pa, size_t at, siz
 	const struct image *image = reader_image(window->reader);
 	for (size_t end = at + size; at < end;) {
 		size_t got = image_read(image, pa, window->bytes + at, end - at);
-		pages_note(window, at, got);
 		size_t skip = got + at < end ? PAGE_SIZE - (pa + got) % PAGE_SIZE : 0;
-		if (skip) // what was there when it failed is not to stay
-			memset(window->bytes + at + got, 0, MIN(skip, end - at - got));
+		skip = MIN(skip, end - at - got);
+		memset(window->bytes + at + got, 0, skip);
+		pages_note(window, at, got + skip);
 		at += got + skip;
 		pa += got + skip;
 	}
@@ -154,8 +161,9 @@ static void window_load(struct yara_window *window, uint64_t number)
 {
 	if (window->loaded == number + 1)
 		return;
-	window_wipe(window);
+	memset(window->written, 0, sizeof window->written);
 	window_fill(window, number * STEP, (size_t)window_size(window, number));
+	window_wipe(window);
 	window->loaded = number + 1;
 }
 
