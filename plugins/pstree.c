@@ -90,4 +90,5 @@ EI_PLUGIN(pstree) = {
 	EI_TYPES(&eprocess_spec),
 	EI_SYMBOLS("PsActiveProcessHead"),
 	.run = run,
+	.retells = "pslist",
 };

@@ -208,4 +208,5 @@ EI_PLUGIN(psxview) = {
 	EI_OPTIONS(options),
 	EI_TYPES(&eprocess_spec, &ethread_spec),
 	.run = run,
+	.retells = "psscan",
 };

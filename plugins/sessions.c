@@ -91,4 +91,5 @@ EI_PLUGIN(sessions) = {
 	EI_OPTIONS(options),
 	EI_TYPES(&eprocess_spec),
 	.run = run,
+	.retells = "pslist",
 };

@@ -59,4 +59,5 @@ EI_PLUGIN(threads) = {
 	EI_OPTIONS(options),
 	EI_TYPES(&eprocess_spec, &ethread_spec),
 	.run = run,
+	.retells = "thrdscan",
 };

@@ -73,6 +73,7 @@ enum exit_status command_profile(const struct global *global);
 enum exit_status command_registry(const struct global *global);
 enum exit_status command_ioc(const struct global *global, const struct plugin_set *plugins);
 enum exit_status command_run(const struct global *global, const struct plugin_set *plugins);
+enum exit_status command_timeliner(const struct global *global, const struct plugin_set *plugins);
 
 // Opens what -f, -s, --profile, --dtb... ask for.
 EI_CHECKED ei_error *open_session(

@@ -4,6 +4,7 @@
 
 #include "out/escape.h"
 #include <errno.h>
+#include <strings.h>
 
 static const struct {
 	ei_code code;
@@ -71,6 +72,9 @@ static enum exit_status command(const struct global *global)
 		return command_ioc(global, plugins);
 	if (!strcmp(global->command, "run"))
 		return command_run(global, plugins);
+	if (!strcmp(global->command, "timeliner") ||
+		!strcasecmp(global->command, "timeliner.timeliner"))
+		return command_timeliner(global, plugins);
 	return command_plugin(global, plugins);
 }
 
