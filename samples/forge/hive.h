@@ -13,7 +13,8 @@
 // Data by type: REG_SZ, REG_EXPAND_SZ, REG_LINK text; REG_MULTI_SZ array of text; REG_DWORD,
 // REG_DWORD_BIG_ENDIAN, REG_QWORD number; REG_BINARY and others {"hex": "00ff"} or
 // {"fill": byte, "size": N} (for big data). "type" may be a number. "" is the default value.
-// Several entries may name one key: their values add up, the last attribute wins. Below a volatile
+// Several entries may name one key: their values add up, and of two of one name, as of
+// attributes, the last one wins. Below a volatile
 // key all keys are volatile. "symlink" also makes the value SymbolicLinkValue.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef FORGE_HIVE_H

@@ -94,6 +94,15 @@ static ei_error *key_list(struct hive_key *key, const json_t *list)
 	return ei_fail(EI_E_FORMAT, "subkey list '%s' is not li, lf, lh or ri", name ? name : "?");
 }
 
+// A value takes the place of an earlier one of its name: a key has no two.
+static uint32_t value_place(const struct hive_value *values, uint32_t count, const char *name)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!strcmp(values[i].text, name))
+			return i;
+	return count;
+}
+
 static ei_error *key_values(struct hive_tree *tree, struct hive_key *key, const json_t *values)
 {
 	uint32_t more = (uint32_t)json_array_size(values);
@@ -102,11 +111,16 @@ static ei_error *key_values(struct hive_tree *tree, struct hive_key *key, const 
 		return ei_fail(EI_E_NOMEM, "no memory for values");
 	if (key->value_count)
 		memcpy(all, key->values, key->value_count * sizeof *all);
-	for (uint32_t i = 0; i < more; i++)
-		EI_TRY(hive_value_parse(
-			tree->arena, json_array_get(values, i), &all[key->value_count + i]));
+	uint32_t count = key->value_count;
+	for (uint32_t i = 0; i < more; i++) {
+		struct hive_value value;
+		EI_TRY(hive_value_parse(tree->arena, json_array_get(values, i), &value));
+		uint32_t place = value_place(all, count, value.text);
+		all[place] = value;
+		count += place == count;
+	}
 	key->values = all;
-	key->value_count += more;
+	key->value_count = count;
 	return NULL;
 }
 
