@@ -11,8 +11,9 @@ enum {
 	MEETING = 4,             // what it costs to meet a gram, in patterns looked at
 	VARIANTS_MAX = 1 << GRAM_OPEN_MAX,
 	CASED_GRAM = 4, // bytes: of more there are too many variants
+	SLOTS_AHEAD = 12,
 	SEEN_BITS_LEAST = 10,
-	SEEN_BITS_MOST = 20, // 2 MiB
+	SEEN_BITS_MOST = 19, // 1 MiB: in the second cache
 	HEAD_BITS_LEAST = 15,
 	HEAD_BITS_MOST = 25,
 	HEAD_DENSE = 5, // 2^5 to 2^6 bits a gram
@@ -383,6 +384,17 @@ static void entries_chain(struct filter *filter, const struct term_set *set)
 	}
 }
 
+// The tables are larger than caches: what will be looked at soon is asked for.
+static void slot_prefetch(const struct filter *filter, const struct term_set *set,
+	const uint32_t *members, size_t count, const uint16_t *windows, size_t at)
+{
+	if (at >= count)
+		return;
+	uint64_t hash = pattern_hash(filter, set, &set->patterns[members[at]], windows[at]);
+	__builtin_prefetch(&filter->slots[hash >> filter->slot_shift]);
+	__builtin_prefetch(&filter->bitmap[hash >> filter->bitmap_shift]);
+}
+
 // First each slot counts its entries, then it takes a stretch of the array, then it is filled from
 // the end of its stretch: it then points at the first.
 static void entries_fill(struct filter *filter, const struct term_set *set, const uint32_t *members,
@@ -390,13 +402,15 @@ static void entries_fill(struct filter *filter, const struct term_set *set, cons
 {
 	size_t slots = (SIZE_MAX >> filter->slot_shift) + 1;
 	uint64_t grams[VARIANTS_MAX];
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		slot_prefetch(filter, set, members, count, windows, i + SLOTS_AHEAD);
 		for (unsigned n = 0; n < filter->stride; n++) {
 			const struct pattern *pattern = &set->patterns[members[i]];
 			unsigned all = gram_variants(filter, set, pattern, windows[i] + n, grams);
 			while (all-- > 0)
 				gram_note(filter, grams[all]);
 		}
+	}
 	uint32_t end = 0;
 	for (size_t i = 0; i < slots; i++)
 		if (filter->slots[i].entry) {
@@ -404,9 +418,11 @@ static void entries_fill(struct filter *filter, const struct term_set *set, cons
 			filter->slots[i].entry = end + 1;
 			filter->entries[end - 1].last = true;
 		}
-	for (size_t i = count; i-- > 0;)
+	for (size_t i = count; i-- > 0;) {
+		slot_prefetch(filter, set, members, count, windows, i - SLOTS_AHEAD);
 		for (unsigned n = 0; n < filter->stride; n++)
 			entries_put(filter, set, members[i], windows[i] + n);
+	}
 	entries_chain(filter, set);
 }
 

@@ -1,4 +1,4 @@
-// Places of a piece where a gram may begin: for kernels, which define wide_gram() after this.
+// Places of a piece where a gram may begin: for kernels.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef SCAN_PLACES_H
 #define SCAN_PLACES_H
@@ -8,7 +8,12 @@
 #include <immintrin.h>
 
 // Eight units packed into eight bytes.
-static inline uint64_t wide_gram(const uint8_t *at);
+static inline uint64_t wide_gram(const uint8_t *at)
+{
+	__m128i units = _mm_loadu_si128((const __m128i *)(const void *)at);
+	__m128i low = _mm_and_si128(units, _mm_set1_epi16(0xff));
+	return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(low, low));
+}
 
 // Which bit is the lowest; any number when there is none.
 static inline unsigned low_bit(uint64_t bits)

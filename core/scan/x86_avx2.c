@@ -40,13 +40,6 @@ static inline struct looks block_look(const struct filter *filter, const uint8_t
 	return (struct looks){ a.in | (uint64_t)b.in << 32, a.zero | (uint64_t)b.zero << 32 };
 }
 
-static inline uint64_t wide_gram(const uint8_t *at)
-{
-	__m128i units = _mm_loadu_si128((const __m128i *)(const void *)at);
-	__m128i low = _mm_and_si128(units, _mm_set1_epi16(0xff));
-	return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(low, low));
-}
-
 // ---- tags -----------------------------------------------------------------------------------
 
 // Four bits a header, in the order of the lanes: set where the four bytes may be a tag.

@@ -8,12 +8,6 @@ static inline __m512i load(const uint8_t *at)
 	return _mm512_loadu_si512(at);
 }
 
-static inline uint64_t wide_gram(const uint8_t *at)
-{
-	return (uint64_t)_mm_cvtsi128_si64(
-		_mm_cvtepi16_epi8(_mm_loadu_si128((const __m128i *)(const void *)at)));
-}
-
 // Writes the places of the set bits behind `out`: 32 at a time, of which what is too much is
 // overwritten by the next.
 static inline uint16_t *places_write(uint16_t *out, uint64_t bits, size_t base)
