@@ -177,7 +177,10 @@ static void kind_choose(const struct net_reading *reading, size_t own, enum net_
 	if (kind == NET_ENDPOINT && best.fit * 2 < best.count) {
 		out->found = *suggested;
 		struct tally found = endpoint_find(reading, samples, count, &out->found);
-		if (found.fit > best.fit) {
+		// Zeroes fit, too, and so does what is asked for no owner.
+		bool sure =
+			found.lively * 2 >= found.fit && out->found.endpoint.owner != NET_NOWHERE;
+		if (sure && found.fit > best.fit) {
 			best = found;
 			chosen = &out->found;
 		}

@@ -229,7 +229,7 @@ static json_t *hive_describe(const struct population *p, const struct desktop_hi
 	json_t *hive =
 		json_pack("{s:s, s:s, s:s, s:o, s:i}", "root", h->root, "mount", h->mount, "about",
 			h->name, "written", truth_time(p->f->booted + 36000000), "minor", h->minor);
-	// The boot loader reads this one: since Windows Vista the kernel knows it by its place alone.
+	// The boot loader reads this one: since Vista the kernel knows it by its place alone.
 	bool by_loader = p->f->vista && strcmp(h->name, "SYSTEM") == 0;
 	if (h->file && !by_loader)
 		json_object_set_new(hive, "file", expand(p, h->file));
