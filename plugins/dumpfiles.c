@@ -11,6 +11,7 @@ enum {
 	FILE_NAME,
 	RESULT,
 	PATH,
+	VOLUME,
 	AREA,
 	SIZE,
 	PRESENT,
@@ -37,7 +38,8 @@ static const ei_column columns[COLUMNS] = {
 	[FILE_OBJECT] = { "file_object", EI_ADDR, "address of the first _FILE_OBJECT that it was found by", .vol3 = "FileObject" },
 	[FILE_NAME]   = { "file_name",   EI_STR,  "name, without folders", .vol3 = "FileName" },
 	[RESULT]      = { "file",        EI_STR,  "file written, with -o or --dump", .vol3 = "Result", .vol3_absent = "Error dumping file" },
-	[PATH]        = { "path",        EI_STR,  "path, with the device" },
+	[PATH]        = { "path",        EI_STR,  "path, without the device" },
+	[VOLUME]      = { "device",      EI_STR,  "device that it is on" },
 	[AREA]        = { "area",        EI_ADDR, "address of the _CONTROL_AREA or _SHARED_CACHE_MAP" },
 	[SIZE]        = { "size",        EI_UINT, "bytes: of the file, or of the program as mapped" },
 	[PRESENT]     = { "present",     EI_UINT, "of these, bytes that are in the image" },
@@ -77,18 +79,6 @@ static bool area_is_new(const struct job *job, uint64_t area)
 }
 
 // ---- names ----------------------------------------------------------------------------------
-
-static ei_val base_name(ei_val path)
-{
-	for (uint32_t i = path.length; ei_has(path) && i; i--) {
-		if (path.s[i - 1] != '\\' && path.s[i - 1] != '/')
-			continue;
-		path.s += i;
-		path.length -= i;
-		break;
-	}
-	return path;
-}
 
 // As Volatility writes addresses: without their sign.
 static unsigned long long plain_address(ei_run *r, uint64_t va)
@@ -144,10 +134,9 @@ static ei_error *content_take(struct job *job, const ei_file *file, const ei_con
 	return NULL;
 }
 
-static ei_error *content_emit(
-	struct job *job, const ei_file *file, ei_val path, const ei_content *content)
+static ei_error *content_emit(struct job *job, const ei_file *file, const ei_content *content)
 {
-	ei_val base = base_name(path);
+	ei_val base = ei_file_base(job->run, file);
 	ei_extracted done;
 	EI_TRY(content_take(job, file, content, base, &done));
 	ei_emit(job->run,
@@ -156,7 +145,8 @@ static ei_error *content_emit(
 			[FILE_OBJECT] = ei_addr(file->va),
 			[FILE_NAME] = base,
 			[RESULT] = done.file,
-			[PATH] = path,
+			[PATH] = ei_file_path_on(job->run, file),
+			[VOLUME] = ei_file_volume(job->run, file),
 			[AREA] = ei_addr(content->area),
 			[SIZE] = ei_uint(content->size),
 			[PRESENT] = ei_uint(content->size - content->missing),
@@ -180,8 +170,7 @@ static bool device_wanted(const struct job *job, const ei_file *file)
 static ei_error *file_emit(struct job *job, const ei_file *file)
 {
 	ei_run *r = job->run;
-	ei_val path = ei_file_name(r, file);
-	if (!path_wanted(job, path) || !device_wanted(job, file))
+	if (!path_wanted(job, ei_file_name(r, file)) || !device_wanted(job, file))
 		return NULL;
 	for (ei_content_kind kind = 0; kind < EI_CONTENT_KINDS && !ei_stopped(r); kind++) {
 		ei_content content;
@@ -189,7 +178,7 @@ static ei_error *file_emit(struct job *job, const ei_file *file)
 		if (area && area_is_new(job, area) &&
 			ei_file_content(r, file, kind, job->as_vol3 ? EI_SHAPE_VOL3 : EI_SHAPE_TRUE,
 				&content))
-			EI_TRY(content_emit(job, file, path, &content));
+			EI_TRY(content_emit(job, file, &content));
 	}
 	return NULL;
 }

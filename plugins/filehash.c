@@ -8,6 +8,7 @@
 
 enum {
 	PATH,
+	VOLUME,
 	NAME,
 	KIND,
 	SIZE,
@@ -28,11 +29,18 @@ enum {
 	COLUMNS
 };
 enum { OPT_MD5, OPT_SHA1, OPT_SHA256, OPT_PID, OPTIONS };
-enum { HASH_OPTIONS = OPT_SHA256 + 1, PIDS_MAX = 1024, HASH_TEXT = 65 };
+enum {
+	HASH_OPTIONS = OPT_SHA256 + 1,
+	PIDS_MAX = 1024,
+	HASH_TEXT = 65,
+	BATCH = 256,           // contents that are hashed together,
+	BATCH_PIECES = 1 << 20 // unless they are that scattered
+};
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
-	[PATH]          = { "path",          EI_STR,  "path, with the device", .ioc = "FileItem/FullPath" },
+	[PATH]          = { "path",          EI_STR,  "path, without the device", .ioc = "FileItem/FullPath" },
+	[VOLUME]        = { "device",        EI_STR,  "device that it is on" },
 	[NAME]          = { "name",          EI_STR,  "name, without folders", .ioc = "FileItem/FileName" },
 	[KIND]          = { "kind",          EI_STR,  "data: of a section, or of the file cache; image: a program as it is mapped" },
 	[SIZE]          = { "size",          EI_UINT, "bytes of the file", .ioc = "FileItem/SizeInBytes" },
@@ -74,6 +82,9 @@ struct job {
 	bool has_wanted;
 	ei_areas *areas;
 	uint64_t unknown; // files whose hash cannot be said
+	const ei_file *files[BATCH];
+	ei_content contents[BATCH];
+	size_t count, pieces; // in the batch
 };
 
 // ---- hashes asked for -----------------------------------------------------------------------
@@ -145,7 +156,7 @@ static ei_error *wanted_read(ei_run *r, unsigned option, struct wanted *wanted)
 	return NULL;
 }
 
-static bool is_wanted(const struct job *job, const ei_extracted *file)
+static bool is_wanted(const struct job *job, const ei_hashes *file)
 {
 	const ei_val hashes[HASH_OPTIONS] = { file->md5, file->sha1, file->sha256 };
 	for (size_t i = 0; i < HASH_OPTIONS; i++) {
@@ -160,45 +171,13 @@ static bool is_wanted(const struct job *job, const ei_extracted *file)
 
 // ---- one content ----------------------------------------------------------------------------
 
-static ei_val base_name(ei_val path)
-{
-	for (uint32_t i = path.length; ei_has(path) && i; i--) {
-		if (path.s[i - 1] != '\\' && path.s[i - 1] != '/')
-			continue;
-		path.s += i;
-		path.length -= i;
-		break;
-	}
-	return path;
-}
+static const ei_hashes unknown = {
+	.md5 = { .state = EI_UNREADABLE },
+	.sha1 = { .state = EI_UNREADABLE },
+	.sha256 = { .state = EI_UNREADABLE },
+};
 
-static const ei_extracted *unknown(void)
-{
-	static const ei_extracted nothing = {
-		.md5 = { .state = EI_UNREADABLE },
-		.sha1 = { .state = EI_UNREADABLE },
-		.sha256 = { .state = EI_UNREADABLE },
-	};
-	return &nothing;
-}
-
-// A hash is given of what is whole, and of nothing else.
-static ei_error *content_hash(ei_run *r, const ei_content *content, ei_extracted *out)
-{
-	*out = *unknown();
-	if (content->missing)
-		return NULL;
-	ei_extract *extract;
-	ei_extracted done;
-	EI_TRY(ei_extract_begin(r, NULL, &extract));
-	ei_content_write(r, content, extract);
-	EI_TRY(ei_extract_end(extract, &done));
-	if (!done.missing && done.size == content->size)
-		*out = done;
-	return NULL;
-}
-
-static ei_val why_not(ei_run *r, const ei_content *content, const ei_extracted *file)
+static ei_val why_not(ei_run *r, const ei_content *content, const ei_hashes *file)
 {
 	if (ei_has(file->md5))
 		return ei_absent(EI_NONE);
@@ -210,25 +189,20 @@ static ei_val why_not(ei_run *r, const ei_content *content, const ei_extracted *
 	return ei_str("its pages cannot be read");
 }
 
-static ei_error *content_emit(struct job *job, const ei_file *file, const ei_content *content)
+static void content_emit(
+	struct job *job, const ei_file *file, const ei_content *content, const ei_hashes *hashes)
 {
 	ei_run *r = job->run;
 	bool is_image = content->kind == EI_CONTENT_IMAGE;
-	ei_extracted hashes;
-	if (is_image && job->has_wanted) {
-		job->unknown++;
-		return NULL;
-	}
-	EI_TRY(content_hash(r, content, &hashes));
-	const ei_extracted *whole = is_image ? unknown() : &hashes;
+	const ei_hashes *whole = is_image ? &unknown : hashes;
 	job->unknown += !ei_has(whole->md5);
 	if (!is_wanted(job, whole))
-		return NULL;
+		return;
 	const ei_val none = ei_absent(EI_NONE);
-	ei_val path = ei_file_name(r, file);
 	ei_emit(r, (ei_val[COLUMNS]){
-			   [PATH] = path,
-			   [NAME] = base_name(path),
+			   [PATH] = ei_file_path_on(r, file),
+			   [VOLUME] = ei_file_volume(r, file),
+			   [NAME] = ei_file_base(r, file),
 			   [KIND] = ei_str(is_image ? "image" : "data"),
 			   [SIZE] = is_image ? ei_absent(EI_UNREADABLE) : ei_uint(content->size),
 			   [COMPLETE] = ei_bool(!content->missing),
@@ -237,8 +211,8 @@ static ei_error *content_emit(struct job *job, const ei_file *file, const ei_con
 			   [SHA1] = whole->sha1,
 			   [SHA256] = whole->sha256,
 			   [MAPPED_SIZE] = is_image ? ei_uint(content->size) : none,
-			   [MAPPED_MD5] = is_image ? hashes.md5 : none,
-			   [MAPPED_SHA256] = is_image ? hashes.sha256 : none,
+			   [MAPPED_MD5] = is_image ? hashes->md5 : none,
+			   [MAPPED_SHA256] = is_image ? hashes->sha256 : none,
 			   [WHY] = why_not(r, content, whole),
 			   [FILE_OBJECT] = ei_addr(file->va),
 			   [AREA] = ei_addr(content->area),
@@ -246,20 +220,37 @@ static ei_error *content_emit(struct job *job, const ei_file *file, const ei_con
 			   [PID] = ei_has(file->process) ? ei_uint(file->pid) : none,
 			   [PROCESS] = file->process,
 		   });
+}
+
+static ei_error *batch_end(struct job *job)
+{
+	ei_hashes *hashes = ei_alloc(ei_scratch(job->run), BATCH * sizeof *hashes);
+	if (!hashes)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	EI_TRY(ei_contents_hash(job->run, job->contents, job->count, hashes));
+	for (size_t i = 0; i < job->count && !ei_stopped(job->run); i++)
+		content_emit(job, job->files[i], &job->contents[i], &hashes[i]);
+	job->count = job->pieces = 0;
 	return NULL;
 }
 
-static ei_error *file_emit(struct job *job, const ei_file *file)
+static void file_take(struct job *job, const ei_file *file)
 {
 	static const ei_content_kind kinds[] = { EI_CONTENT_FILE, EI_CONTENT_IMAGE };
-	for (size_t i = 0; i < EI_COUNT(kinds) && !ei_stopped(job->run); i++) {
-		ei_content content;
+	for (size_t i = 0; i < EI_COUNT(kinds); i++) {
+		ei_content *content = &job->contents[job->count];
 		uint64_t area = ei_content_area(job->run, file, kinds[i]);
-		if (area && ei_areas_add(job->areas, area) &&
-			ei_file_content(job->run, file, kinds[i], EI_SHAPE_TRUE, &content))
-			EI_TRY(content_emit(job, file, &content));
+		if (!area || !ei_areas_add(job->areas, area))
+			continue;
+		if (job->has_wanted && kinds[i] == EI_CONTENT_IMAGE) {
+			job->unknown++;
+			continue;
+		}
+		if (!ei_file_content(job->run, file, kinds[i], EI_SHAPE_TRUE, content))
+			continue;
+		job->files[job->count++] = file;
+		job->pieces += content->piece_count;
 	}
-	return NULL;
 }
 
 // ---- all of them ----------------------------------------------------------------------------
@@ -279,25 +270,31 @@ static size_t files_find(ei_run *r, const ei_file **files)
 
 static ei_error *run(ei_run *r)
 {
-	struct job job = { .run = r };
+	struct job *job = ei_alloc(ei_scratch(r), sizeof *job);
+	if (!job)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	job->run = r;
 	for (unsigned i = 0; i < HASH_OPTIONS; i++) {
-		EI_TRY(wanted_read(r, i, &job.wanted[i]));
-		job.has_wanted |= job.wanted[i].count != 0;
+		EI_TRY(wanted_read(r, i, &job->wanted[i]));
+		job->has_wanted |= job->wanted[i].count != 0;
 	}
 	const ei_file *files;
-	job.areas = ei_areas_create(r);
+	job->areas = ei_areas_create(r);
 	size_t count = files_find(r, &files);
 	ei_mark mark = ei_arena_mark(ei_scratch(r));
 	for (size_t i = 0; i < count && !ei_stopped(r); i++) {
-		EI_TRY(file_emit(&job, &files[i]));
+		file_take(job, &files[i]);
+		if (job->count < BATCH - 1 && job->pieces < BATCH_PIECES && i + 1 < count)
+			continue;
+		EI_TRY(batch_end(job));
 		ei_arena_rewind(ei_scratch(r), mark);
 		ei_progress(r, i + 1, count);
 	}
-	if (job.has_wanted && job.unknown)
+	if (job->has_wanted && job->unknown)
 		ei_note(r,
 			"%llu files and programs are not in memory as a whole: their hashes are "
 			"not known, and nothing was compared with them",
-			(unsigned long long)job.unknown);
+			(unsigned long long)job->unknown);
 	return NULL;
 }
 

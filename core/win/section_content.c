@@ -16,17 +16,50 @@ ei_file ei_file_at(ei_run *run, uint64_t address, bool is_physical)
 	};
 }
 
+// Names stand behind the directories that they are in; without those it is no path.
+ei_val ei_file_volume(ei_run *run, const ei_file *file)
+{
+	named_file named = ei_at_in(run, file->space, named_file, file->va);
+	ei_val device = ei_get(named, DeviceObject);
+	if (!ei_u64_or(device, 0))
+		return ei_has(device) ? ei_absent(EI_NONE) : device;
+	ei_val path = ei_object_path(run, device.u);
+	bool is_whole = !ei_has(path) || (path.length && path.s[0] == '\\');
+	return is_whole ? path : ei_absent(EI_UNREADABLE);
+}
+
+ei_val ei_file_path_on(ei_run *run, const ei_file *file)
+{
+	named_file named = ei_at_in(run, file->space, named_file, file->va);
+	ei_val name = ei_get(named, FileName);
+	return ei_has(name) && !name.length ? ei_absent(EI_NONE) : name;
+}
+
 ei_val ei_file_name(ei_run *run, const ei_file *file)
 {
-	if (!file->space || file->space == &run->session->identity.kernel)
-		return ei_file_path(run, file->va);
-	named_file named = ei_at_in(run, file->space, named_file, file->va);
-	ei_val name = ei_get(named, FileName), device = ei_get(named, DeviceObject);
-	ei_val where = ei_u64_or(device, 0) ? ei_object_path(run, device.u) : ei_absent(EI_NONE);
+	ei_val name = ei_file_path_on(run, file), where = ei_file_volume(run, file);
 	if (!ei_has(where) || !ei_has(name))
 		return ei_has(where) ? where : name;
 	return ei_str(ei_text(
 		run->scratch, "%.*s%.*s", (int)where.length, where.s, (int)name.length, name.s));
+}
+
+static ei_val last_part(ei_val path)
+{
+	for (uint32_t i = path.length; ei_has(path) && i; i--) {
+		if (path.s[i - 1] != '\\' && path.s[i - 1] != '/')
+			continue;
+		path.s += i;
+		path.length -= i;
+		break;
+	}
+	return path;
+}
+
+ei_val ei_file_base(ei_run *run, const ei_file *file)
+{
+	bool as_vol3 = run->session->compat_vol3;
+	return last_part(as_vol3 ? ei_file_name(run, file) : ei_file_path_on(run, file));
 }
 
 ei_val ei_file_device(ei_run *run, const ei_file *file)

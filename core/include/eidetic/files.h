@@ -46,8 +46,15 @@ EI_API size_t ei_files(ei_run *run, const ei_files_wish *wish, const ei_file **o
 // The file object at an address of the kernel, or of physical memory.
 EI_API ei_file ei_file_at(ei_run *run, uint64_t address, bool is_physical);
 
-// "\Device\HarddiskVolume2\Windows\notepad.exe"; scratch memory.
+// "\Device\HarddiskVolume2\Windows\notepad.exe": what can be read of it; scratch memory.
 EI_API ei_val ei_file_name(ei_run *run, const ei_file *file);
+
+// Its parts: "\Device\HarddiskVolume2", EI_UNREADABLE when only the end of that can be;
+// "\Windows\notepad.exe", EI_NONE for the streams that a file system names by nothing; and
+// "notepad.exe". With --compat vol3 the last is of ei_file_name().
+EI_API ei_val ei_file_volume(ei_run *run, const ei_file *file);
+EI_API ei_val ei_file_path_on(ei_run *run, const ei_file *file);
+EI_API ei_val ei_file_base(ei_run *run, const ei_file *file);
 
 // Number of the kind of device that it is on: 7 a disk, 0x14 a network file system.
 EI_API ei_val ei_file_device(ei_run *run, const ei_file *file);
@@ -100,6 +107,15 @@ EI_API bool ei_file_content(ei_run *run, const ei_file *file, ei_content_kind ki
 
 // Appends all of it; what is missing becomes holes.
 EI_API void ei_content_write(ei_run *run, const ei_content *content, ei_extract *extract);
+
+// Hashes of contents, lower-case hexadecimal, on all cores: out[i] is of contents[i]. EI_UNREADABLE
+// of what is not whole; EI_NONE of what the user did not wait for. Scratch memory. EI_E_REQUIREMENT
+// without libcrypto, EI_E_NOMEM.
+typedef struct ei_hashes {
+	ei_val md5, sha1, sha256;
+} ei_hashes;
+EI_API EI_CHECKED ei_error *ei_contents_hash(
+	ei_run *run, const ei_content *contents, size_t count, ei_hashes *out);
 
 // A set of areas, for those who want each content once; scratch memory. ei_areas_add() is true when
 // the area was not in it. It holds 131,072; beyond, all are new.
