@@ -85,5 +85,6 @@ EI_PLUGIN(hivescan) = {
 	.purpose = "registry hives by their signature, whether a list has them or not",
 	EI_COLUMNS(columns),
 	EI_TYPES(&cmhive_spec, &hhive_spec),
+	EI_TAGS("CM10"),
 	.run = run,
 };

@@ -5,6 +5,7 @@
 
 #include "registry/hive.h"
 #include "win/list.h"
+#include "win/scan_plan.h"
 
 struct hive_in_run {
 	struct ei_hive hive;
@@ -17,5 +18,8 @@ bool hive_base_block(struct ei_hive *hive, uint8_t *out);
 
 // True when the object carries the signature of a hive.
 bool cmhive_is_signed(const cmhive *hive);
+
+// Hives join any pass over memory: once planned, ei_hives_scanned() costs no pass of its own.
+extern const struct scan_part hives_part;
 
 #endif

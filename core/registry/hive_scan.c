@@ -5,8 +5,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/hive_memory.h"
 
-#include "scan/pass.h"
 #include "win/fields.h"
+#include "win/scan_plan.h"
 #include "win/shared.h"
 
 enum {
@@ -80,22 +80,13 @@ static void hits_merge(void *context, void *state)
 	free(list);
 }
 
-static void scan_progress(void *context, uint64_t done, uint64_t total)
+static struct pass_consumer hits_consumer(struct hit_list *hits)
 {
-	ei_progress(context, done, total);
+	return (struct pass_consumer){ hits, OVERLAP, hits_begin, chunk_look, hits_merge };
 }
 
-static void physical_scan(ei_run *run, struct hit_list *hits)
+static void hits_end(ei_run *run, struct hit_list *hits, const ei_error *error)
 {
-	struct pass_consumer consumer = { hits, OVERLAP, hits_begin, chunk_look, hits_merge };
-	struct pass_wish wish = {
-		.image = run->session->image,
-		.threads = run->session->threads,
-		.cancelled = run->cancelled,
-		.progress = scan_progress,
-		.progress_context = run,
-	};
-	EI_OWNED(ei_error) error = pass_run(&wish, &consumer, 1);
 	hit_list_sort(hits);
 	if (error)
 		ei_note(run, "hives: %s", ei_error_text(error));
@@ -145,23 +136,62 @@ static void addresses_find(ei_run *run, struct sightings *seen)
 	}
 }
 
+static void *sightings_make(ei_run *run, const struct hit_list *hits)
+{
+	struct sightings *seen = calloc(1, sizeof *seen);
+	if (seen && hits->count)
+		seen->items = calloc(hits->count, sizeof *seen->items);
+	if (seen && seen->items) {
+		for (; seen->count < hits->count; seen->count++)
+			seen->items[seen->count].pa = hits->items[seen->count].pa;
+		addresses_find(run, seen);
+		qsort(seen->items, seen->count, sizeof *seen->items, compare_virtual);
+	}
+	return seen;
+}
+
+// A pass of its own; what waits for one joins it.
 static void *sightings_build(ei_run *run)
 {
 	struct hit_list hits;
 	hit_list_init(&hits, HITS_MAX);
-	physical_scan(run, &hits);
-	struct sightings *seen = calloc(1, sizeof *seen);
-	if (seen && hits.count)
-		seen->items = calloc(hits.count, sizeof *seen->items);
-	if (seen && seen->items) {
-		for (; seen->count < hits.count; seen->count++)
-			seen->items[seen->count].pa = hits.items[seen->count].pa;
-		addresses_find(run, seen);
-		qsort(seen->items, seen->count, sizeof *seen->items, compare_virtual);
-	}
+	struct pass_consumer consumer = hits_consumer(&hits);
+	EI_OWNED(ei_error) error = scan_pass(run, &consumer, 1);
+	hits_end(run, &hits, error);
+	void *seen = sightings_make(run, &hits);
 	hit_list_deinit(&hits);
 	return seen;
 }
+
+// ---- as a part of another's pass ------------------------------------------------------------
+
+static bool part_begin(ei_run *run, void *context, void **state, struct pass_consumer *out)
+{
+	(void)context;
+	if (!run->session->identity.found || !shared_begin(run, SHARED_HIVES))
+		return false;
+	struct hit_list *hits = malloc(sizeof *hits);
+	if (!hits) {
+		shared_end(run, SHARED_HIVES, NULL, sightings_drop);
+		return false;
+	}
+	hit_list_init(hits, HITS_MAX);
+	*out = hits_consumer(hits);
+	*state = hits;
+	return true;
+}
+
+static void part_end(ei_run *run, void *context, void *state, const ei_error *error)
+{
+	struct hit_list *hits = state;
+	(void)context;
+	hits_end(run, hits, error);
+	shared_end(run, SHARED_HIVES, sightings_make(run, hits), sightings_drop);
+	hit_list_deinit(hits);
+	free(hits);
+}
+
+const struct scan_part hives_part = { part_begin, part_end, NULL };
 
 // ---- the iterator ---------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/engine.h"
 
+#include "registry/hive_memory.h"
 #include "space/space.h"
 #include "win/scan_plan.h"
 #include <inttypes.h>
@@ -205,6 +206,10 @@ void run_plan(const struct session *session, const ei_plugin *plugin)
 {
 	if (plugin->tag_count)
 		scan_plan_tags(session, plugin->tags, plugin->tag_count);
+	// Hives are found by their signature, which no header is in front of everywhere.
+	for (unsigned i = 0; i < plugin->tag_count; i++)
+		if (plugin->tags[i] && !strcmp(plugin->tags[i], "CM10"))
+			scan_plan_join(session, &hives_part);
 }
 
 ei_error *run_plugin(const struct session *session, const struct run_wish *wish,
