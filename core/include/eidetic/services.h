@@ -32,7 +32,7 @@ typedef struct ei_service_cursor {
 
 // The records of all of them, one a call: false after the last. What was allocated for one is gone
 // at the next. A record that is in no chain where there is one was taken out of it: a note counts
-// those.
+// those. Of the newest record that cannot be told: nothing leads to it in either case.
 EI_API bool ei_next_service(ei_run *run, ei_service_cursor *cursor, ei_service *out);
 
 // The words for a number as the registry has it; EI_NONE for an absent one.
