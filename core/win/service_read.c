@@ -110,6 +110,11 @@ bool service_fits(const struct service_manager *m, uint64_t va)
 	return fits;
 }
 
+uint64_t service_order(const struct service_manager *m, uint64_t va)
+{
+	return ei_u64_or(number_get(m, va, m->layout->order), 0);
+}
+
 uint64_t service_previous(const struct service_manager *m, uint64_t va)
 {
 	return m->layout->previous == SERVICE_NOWHERE

@@ -19,6 +19,7 @@ struct service_manager {
 bool service_is_record(const struct service_manager *manager, uint64_t va);
 // Likewise, and the name is text.
 bool service_fits(const struct service_manager *manager, uint64_t va);
+uint64_t service_order(const struct service_manager *manager, uint64_t va); // 0: unreadable
 // Address of the record made before this one; 0: there is none, or none is known.
 uint64_t service_previous(const struct service_manager *manager, uint64_t va);
 

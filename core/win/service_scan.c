@@ -210,8 +210,8 @@ static size_t chain_walk(struct service_scan *scan, size_t head, bool mark)
 	return length;
 }
 
-// The chain is the longest there is. Its newest record is one that no other leads to; so is one
-// that was taken out of it.
+// The chain is the longest there is; of two as long, that of the later record. Its newest record is
+// one that no other leads to; so is one that was taken out of it.
 static void chain_choose(struct service_scan *scan, const struct service_manager *m)
 {
 	size_t longest = 0, head = scan->first, heads = 0, out = 0;
@@ -219,11 +219,13 @@ static void chain_choose(struct service_scan *scan, const struct service_manager
 		if (scan->records[i].has_next)
 			continue;
 		size_t length = chain_walk(scan, i, false);
-		if (length > longest) {
-			longest = length;
-			head = i;
-		}
 		heads++;
+		if (length < longest ||
+			(length == longest && service_order(m, scan->records[i].va) <
+						      service_order(m, scan->records[head].va)))
+			continue;
+		longest = length;
+		head = i;
 	}
 	if (scan->count > scan->first)
 		chain_walk(scan, head, true);

@@ -131,6 +131,24 @@ static void record_taken_out_of_the_chain_is_told(void **state)
 		"# services of process 600: 1 records are not in the chain of 4\n");
 }
 
+static void of_two_newest_records_the_later_is_in_the_chain(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = manager_create(fx);
+	uint64_t first = record_create(&p, 0, "first", STOPPED, 0);
+	record_create(&p, 2, "last", STOPPED, first);
+	record_create(&p, 1, "hidden", STOPPED, first);
+
+	expect_rows(fx, "svcscan",
+		"name    found_by\n"
+		"first   chain+scan\n"
+		"hidden  scan\n"
+		"last    chain+scan\n"
+		"# 3 of 3 tags\n"
+		"# services of process 600: 1 records are not in the chain of 2\n");
+}
+
 static void record_without_header_is_found_by_the_chain(void **state)
 {
 	(void)state;
@@ -211,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(service_that_runs_has_a_process),
 		cmocka_unit_test(record_taken_out_of_the_chain_is_told),
+		cmocka_unit_test(of_two_newest_records_the_later_is_in_the_chain),
 		cmocka_unit_test(record_without_header_is_found_by_the_chain),
 		cmocka_unit_test(chain_that_loops_ends),
 		cmocka_unit_test(records_overrule_the_build),
