@@ -12,6 +12,7 @@ enum exit_status {
 	EXIT_USAGE = 2,
 	EXIT_NOT_WINDOWS = 3, // or not recognised
 	EXIT_INCOMPLETE = 4,  // done, but not all of it
+	EXIT_HIT = 5,         // with --fail-on-hit: an indicator is true
 };
 
 enum { LIST_MAX = 64 }; // values of a repeatable option
@@ -24,6 +25,7 @@ struct list {
 // Global options, as given.
 struct global {
 	const char *file, *format, *renderer, *output_dir, *profile, *compat, *progress, *log;
+	struct list files; // every -f, in order; `file` is the last
 	struct list symbol_dirs, plugin_dirs, filters, hidden;
 	uint64_t dtb, kernel_base, threads, limit;
 	unsigned verbose;
@@ -100,6 +102,8 @@ struct listing {
 EI_CHECKED ei_error *listing_init(struct listing *listing, const struct global *global,
 	const char *name, const ei_column *columns, size_t count);
 EI_CHECKED ei_error *listing_row(struct listing *listing, const ei_val *cells);
+// The same in a tree: under the last row of the depth above.
+EI_CHECKED ei_error *listing_row_at(struct listing *listing, uint32_t depth, const ei_val *cells);
 EI_CHECKED ei_error *listing_note(struct listing *listing, const char *text);
 EI_CHECKED ei_error *listing_end(struct listing *listing, const char *why); // NULL: complete
 void listing_deinit(struct listing *listing);

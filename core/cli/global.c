@@ -89,7 +89,7 @@ static ei_error *option_set(
 		return NULL;
 	case TEXT:
 		*(const char **)at = value;
-		return NULL;
+		return option->letter == 'f' ? list_add(option, value, &global->files) : NULL;
 	case NUMBER:
 		return number_set(option, value, (uint64_t *)(void *)at);
 	default:

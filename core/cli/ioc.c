@@ -1,9 +1,7 @@
 // eidetic ioc: indicators, read and weighed.
 // SPDX-License-Identifier: Apache-2.0
 #include "base/nearest.h"
-#include "cli/cli.h"
-
-#include "ioc/ioc.h"
+#include "cli/ioc_cli.h"
 
 static ei_val text_or_none(const char *text)
 {
@@ -306,14 +304,26 @@ static ei_error *words_read(const struct global *global, struct wish *wish)
 	return NULL;
 }
 
+// Commands that read their own words.
+static const struct part {
+	const char *name;
+	ei_error *(*run)(const struct global *global, const struct plugin_set *plugins,
+		enum exit_status *status);
+} parts[] = {
+	{ "match", ioc_match },
+};
+
 static ei_error *dispatch(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	static const char *const names[] = { "check" };
+	static const char *const names[] = { "check", "match" };
+	for (size_t i = 0; global->rest_count && i < ARRAY_LENGTH(parts); i++)
+		if (!strcmp(global->rest[0], parts[i].name))
+			return parts[i].run(global, plugins, status);
 	struct wish wish = { 0 };
 	EI_TRY(words_read(global, &wish));
 	if (!wish.path_count)
-		return ei_fail(EI_E_USAGE, "ioc: want check; see 'eidetic ioc --help'");
+		return ei_fail(EI_E_USAGE, "ioc: want check or match; see 'eidetic ioc --help'");
 	const char *word = *wish.paths++;
 	wish.path_count--;
 	if (!strcmp(word, "check"))

@@ -76,13 +76,18 @@ bool listing_is_full(const struct listing *listing)
 
 ei_error *listing_row(struct listing *listing, const ei_val *cells)
 {
+	return listing_row_at(listing, 0, cells);
+}
+
+ei_error *listing_row_at(struct listing *listing, uint32_t depth, const ei_val *cells)
+{
 	struct output *output = &listing->output;
 	EI_TRY(begin(listing));
 	if (listing_is_full(listing) ||
 		!row_filters_pass(output->filters, output->filter_count, &output->table, cells))
 		return NULL;
 	listing->rows++;
-	return output->sink->row(output->sink, 0, cells);
+	return output->sink->row(output->sink, depth, cells);
 }
 
 ei_error *listing_note(struct listing *listing, const char *text)

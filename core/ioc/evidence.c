@@ -177,6 +177,11 @@ void ioc_evidence_hit(struct ioc_evidence *evidence, uint32_t atom, uint32_t ent
 		hit_add(evidence, &hit);
 }
 
+size_t ioc_evidence_hit_count(const struct ioc_evidence *evidence)
+{
+	return evidence->hits.count;
+}
+
 struct taking {
 	struct ioc_evidence *evidence;
 	uint32_t entity;

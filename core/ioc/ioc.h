@@ -339,6 +339,9 @@ void ioc_evidence_partial(struct ioc_evidence *evidence, const char *domain, uin
 // A hit that was found otherwise: by text search, by YARA, by hashing.
 void ioc_evidence_hit(struct ioc_evidence *evidence, uint32_t atom, uint32_t entity, uint64_t mark);
 
+// How many hits there are so far: more after a value that some condition is true of.
+size_t ioc_evidence_hit_count(const struct ioc_evidence *evidence);
+
 struct ioc_hit {
 	uint32_t atom, entity; // entity of the domain of the atom's term
 	uint64_t mark;         // of the entity, or of ioc_evidence_hit()

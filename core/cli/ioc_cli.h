@@ -1,0 +1,89 @@
+// eidetic ioc: what its parts share.
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CLI_IOC_CLI_H
+#define CLI_IOC_CLI_H
+
+#include "cli/cli.h"
+#include "run/evidence.h"
+
+// ---- words ----------------------------------------------------------------------------------
+// Values of an option that takes all words up to the next one. Borrowed from the arguments.
+struct words {
+	const char **items;
+	size_t count;
+};
+
+enum word_kind { WORD_FLAG, WORD_TEXT, WORD_LIST };
+
+struct word_option {
+	const char *name; // "ioc", without the dashes
+	enum word_kind kind;
+	void *at; // bool, const char *, struct words
+};
+
+// Reads what stands behind `ioc NAME`. Words that belong to no option go to the first one of the
+// table, which is a list. Into `arena`. EI_E_USAGE.
+EI_CHECKED ei_error *words_take(const struct global *global, ei_arena *arena,
+	const struct word_option *options, size_t count);
+
+// ---- matching -------------------------------------------------------------------------------
+// One image with what was found in it.
+struct matched_image {
+	const char *path;
+	struct evidence *evidence; // NULL: it could not be read, for `failure`
+	ei_error *failure;
+	struct ioc_verdict *verdicts; // by number of the indicator
+	size_t by_truth[3];           // indicators
+	uint64_t weight;              // how much speaks against it
+};
+
+struct matched {
+	struct ioc_set *set;
+	struct ioc_program *program;
+	ei_arena *arena;
+	struct matched_image *images; // as given
+	size_t image_count;
+	size_t *ranking; // numbers of images, the most suspicious first
+	size_t **orders; // by image: numbers of indicators, hits first
+};
+
+struct match_wish {
+	struct words iocs;
+	const struct list *images;
+	bool recover;
+};
+
+// Reads indicators, opens every image, gathers evidence and evaluates. An image that cannot be read
+// is only an error if it is the only one.
+EI_CHECKED ei_error *match_all(const struct global *global, const struct plugin_set *plugins,
+	const struct match_wish *wish, struct matched **out);
+void matched_drop(struct matched *matched); // NULL is allowed
+EI_OWNER(matched, matched_drop);
+
+// "ProcessItem/name is not a.exe"
+void leaf_describe(struct text *out, const struct ioc_leaf *leaf);
+
+// The facts that make a leaf true, one a call: those of entities that the rest of `group`, the AND
+// that the leaf is in, is true of, too. NULL: it is in none. `at` starts as { 0 }.
+struct leaf_facts {
+	size_t hit;
+	const struct fact *fact;
+	bool any; // of all entities
+};
+struct leaf_fact {
+	const struct holder *holder;
+	const struct fact *fact; // NULL: the value was not kept
+	bool approximate;
+};
+bool leaf_fact_next(const struct matched_image *image, const struct ioc_node *group,
+	const struct ioc_leaf *leaf, struct leaf_facts *at, struct leaf_fact *out);
+
+// Why an indicator is not decided: terms that nobody answers, and why.
+void unknown_describe(
+	struct text *out, const struct ioc_indicator *indicator, const struct ioc_verdict *verdict);
+
+// ---- the parts ------------------------------------------------------------------------------
+EI_CHECKED ei_error *ioc_match(
+	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
+
+#endif
