@@ -56,8 +56,8 @@ struct bundle {
 	size_t job_count, ended;
 	size_t whole, partial, failed, unfit;
 	bool unrecognised;
-	ei_error *failure;       // of the first that failed
-	ei_error *unfit_error;   // of the first that this image has nothing for
+	struct many_error failure,
+		unfit_error;     // of what failed, and of what the image is not fit for
 	ei_error *listing_error; // of the list itself
 	struct progress progress;
 };
@@ -171,21 +171,6 @@ static ei_error *job_open(void *context, size_t index, struct row_sink **out)
 	return output_sink(&run->files, index, out);
 }
 
-static void keep_first(ei_error **kept, ei_error *error)
-{
-	if (*kept)
-		ei_error_drop(error);
-	else
-		*kept = error;
-}
-
-static ei_error *named(const struct entry *entry, ei_error *error)
-{
-	size_t length = strlen(entry->plugin->name);
-	bool is_said = !strncmp(ei_error_text(error), entry->plugin->name, length);
-	return is_said ? error : ei_wrap(error, "%s", entry->plugin->name);
-}
-
 static bool is_unfit(const ei_error *error, uint64_t rows)
 {
 	ei_code code = ei_error_code(error);
@@ -195,17 +180,18 @@ static bool is_unfit(const ei_error *error, uint64_t rows)
 // Takes what went wrong. What an image has nothing for is no failure where all were asked for.
 static void failure_take(struct bundle *run, struct entry *entry, ei_error *error)
 {
+	size_t index = (size_t)(entry - run->entries);
 	const char *why = ei_text(run->arena, "%s", ei_error_text(error));
 	entry->why = why ? why : "out of memory";
 	if (run->wish->all && is_unfit(error, entry->rows)) {
 		run->unfit++;
-		keep_first(&run->unfit_error, named(entry, error));
+		many_error_keep(&run->unfit_error, index, entry->plugin, error);
 	} else if (ei_error_code(error) == EI_E_CANCELLED) {
 		run->partial++;
 		ei_error_drop(error);
 	} else {
 		run->failed++;
-		keep_first(&run->failure, named(entry, error));
+		many_error_keep(&run->failure, index, entry->plugin, error);
 	}
 }
 
@@ -215,10 +201,10 @@ static void result_take(struct bundle *run, struct entry *entry, struct many_end
 	bool limited = !strcmp(trailer->why, "limit");
 	entry->rows = trailer->rows;
 	entry->notes = trailer->notes;
-	entry->complete = trailer->complete;
-	entry->is_partial = !trailer->complete && !limited;
+	ei_error *failure = end->result.failure; // also of the end itself, which is in no trailer
+	entry->complete = trailer->complete && !failure;
+	entry->is_partial = failure || (!trailer->complete && !limited);
 	// A plugin that failed before its first row has shown nothing; a full disk may have.
-	ei_error *failure = end->result.failure;
 	entry->has_file = !failure || trailer->rows || ei_error_code(failure) == EI_E_IO;
 	run->unrecognised |= !end->result.recognised;
 	if (failure) {
@@ -325,20 +311,26 @@ static ei_error *image_open_and_run(struct bundle *run, const char *folder)
 	return error;
 }
 
+static ei_error *and_more(ei_error *error, size_t more)
+{
+	ei_error *said = ei_fail(ei_error_code(error), "%s (and %zu more plugins failed)",
+		ei_error_text(error), more);
+	ei_error_drop(error);
+	return said;
+}
+
 // One line on stderr, and what the image's run means.
 static enum exit_status image_status(struct bundle *run)
 {
 	bool any = run->whole || run->partial;
-	ei_error *error = run->failed ? EI_GIVE(run->failure) : EI_GIVE(run->unfit_error);
+	ei_error *error =
+		run->failed ? EI_GIVE(run->failure.error) : EI_GIVE(run->unfit_error.error);
 	if (!run->failed && !run->unfit) {
 		ei_error_drop(error);
 		return run->partial ? EXIT_INCOMPLETE : EXIT_COMPLETE;
 	}
 	size_t more = run->failed ? run->failed - 1 : 0;
-	if (more)
-		error = ei_fail(ei_error_code(error), "%s (and %zu more plugins failed)",
-			ei_error_text(error), more);
-	enum exit_status status = report(error);
+	enum exit_status status = report(more ? and_more(error, more) : error);
 	if (run->unrecognised)
 		return EXIT_NOT_WINDOWS;
 	return any ? EXIT_INCOMPLETE : status;
@@ -362,8 +354,8 @@ static enum exit_status image_process(const struct global *global, const struct 
 	if (!error)
 		error = image_open_and_run(&run, folder);
 	enum exit_status status = error ? report(error) : image_status(&run);
-	ei_error_drop(run.failure);
-	ei_error_drop(run.unfit_error);
+	ei_error_drop(run.failure.error);
+	ei_error_drop(run.unfit_error.error);
 	ei_error_drop(run.listing_error);
 	return status;
 }

@@ -57,8 +57,7 @@ struct sources {
 	struct option_values options[SOURCES_MAX];
 	size_t count, ended;
 	size_t failed, partial;
-	ei_error *failure; // of the first that failed
-	ei_error *unfit;   // of the first that this image has nothing for
+	struct many_error failure, unfit; // of what failed, and of what the image is not fit for
 	size_t ran;
 	struct timeline *timeline;
 	struct progress progress;
@@ -165,20 +164,9 @@ static ei_error *source_open(void *context, size_t index, struct row_sink **out)
 	return timeline_source(sources->timeline, (unsigned)index, sources->plugins[index], out);
 }
 
-static void keep_first(ei_error **kept, ei_error *error, const char *plugin)
-{
-	if (*kept)
-		ei_error_drop(error);
-	else if (!strncmp(ei_error_text(error), plugin, strlen(plugin)))
-		*kept = error;
-	else
-		*kept = ei_wrap(error, "%s", plugin);
-}
-
 static void source_end(void *context, size_t index, struct many_end *end)
 {
 	struct sources *sources = context;
-	const char *name = sources->plugins[index]->name;
 	ei_error *error = end->refused ? end->refused : end->result.failure;
 	ei_code code = error ? ei_error_code(error) : EI_E_IO;
 	progress_draw(&sources->progress, ++sources->ended, sources->count);
@@ -190,10 +178,10 @@ static void source_end(void *context, size_t index, struct many_end *end)
 	if (code == EI_E_CANCELLED) {
 		ei_error_drop(error);
 	} else if (code == EI_E_REQUIREMENT || code == EI_E_UNKNOWN) {
-		keep_first(&sources->unfit, error, name);
+		many_error_keep(&sources->unfit, index, sources->plugins[index], error);
 	} else {
 		sources->failed++;
-		keep_first(&sources->failure, error, name);
+		many_error_keep(&sources->failure, index, sources->plugins[index], error);
 	}
 }
 
@@ -343,7 +331,7 @@ static const char *incomplete_why(const struct session *session, const struct so
 	if (__atomic_load_n(cancelled, __ATOMIC_RELAXED))
 		return "cancelled";
 	if (sources->failed)
-		return ei_error_text(sources->failure);
+		return ei_error_text(sources->failure.error);
 	for (unsigned i = 0; i < sources->count; i++)
 		if (timeline_is_cut(sources->timeline, i))
 			return "a plugin has more times than are kept";
@@ -489,9 +477,9 @@ static ei_error *list_open(
 static ei_error *sources_check(const struct session *session, struct sources *sources)
 {
 	if (!sources->ran && sources->failed)
-		return EI_GIVE(sources->failure);
-	if ((!sources->ran || !session->profile) && sources->unfit)
-		return EI_GIVE(sources->unfit);
+		return EI_GIVE(sources->failure.error);
+	if ((!sources->ran || !session->profile) && sources->unfit.error)
+		return EI_GIVE(sources->unfit.error);
 	return NULL;
 }
 
@@ -563,10 +551,10 @@ enum exit_status command_timeliner(const struct global *global, const struct plu
 	if (!error)
 		error = timeliner(global, plugins, arena, sources, &status);
 	if (!error && sources->failed)
-		error = EI_GIVE(sources->failure);
+		error = EI_GIVE(sources->failure.error);
 	if (sources) {
-		ei_error_drop(sources->failure);
-		ei_error_drop(sources->unfit);
+		ei_error_drop(sources->failure.error);
+		ei_error_drop(sources->unfit.error);
 	}
 	free(sources);
 	enum exit_status end = error ? report(error) : printed();

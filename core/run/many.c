@@ -78,3 +78,18 @@ void run_many(const struct session *session, const struct many_wish *wish)
 		pthread_join(threads[i], NULL);
 	pthread_mutex_destroy(&many.lock);
 }
+
+void many_error_keep(
+	struct many_error *kept, size_t index, const ei_plugin *plugin, ei_error *error)
+{
+	bool unknown = ei_error_code(error) == EI_E_UNKNOWN;
+	bool kept_unknown = kept->error && ei_error_code(kept->error) == EI_E_UNKNOWN;
+	if (kept->error && (unknown != kept_unknown ? kept_unknown : kept->index < index)) {
+		ei_error_drop(error);
+		return;
+	}
+	ei_error_drop(kept->error);
+	bool is_named = !strncmp(ei_error_text(error), plugin->name, strlen(plugin->name));
+	kept->error = is_named ? error : ei_wrap(error, "%s", plugin->name);
+	kept->index = index;
+}

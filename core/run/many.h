@@ -30,4 +30,13 @@ struct many_wish {
 // Returns when all have ended.
 void run_many(const struct session *session, const struct many_wish *wish);
 
+// The error that is told of several: of an image that is none, else of the first plugin in order.
+struct many_error {
+	ei_error *error; // NULL: none; yours to drop
+	size_t index;
+};
+// Takes `error`; puts the name of the plugin in front where its text does not have it.
+void many_error_keep(
+	struct many_error *kept, size_t index, const ei_plugin *plugin, ei_error *error);
+
 #endif
