@@ -343,9 +343,9 @@ static void list_hive(ei_run *r, const cmhive *h)
 	};
 	ei_hive *hive = ei_hive_open(r, h);
 	ei_key top = ei_key_find(hive, place);
-	// Any hive may have the key; what is no user's does not need to.
+	// The reader notes what is damaged; Volatility has a row for it, and for what is not there.
 	if (top.state != EI_OK) {
-		if (is_user(l.name) && (l.compat || top.state != EI_NONE))
+		if (l.compat)
 			emit_unreadable(&l);
 		return;
 	}

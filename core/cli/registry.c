@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 1 << 30, LOGS_MAX = 8 };
+enum { FILE_MAX = 1 << 30, LOGS_MAX = 8, WAITING_MAX = 1 << 16 };
 
 #define ARENA_MAX ((size_t)6 << 30)
 
@@ -196,6 +196,8 @@ struct reading {
 	ei_error *error;  // of telling a note
 	const char *base; // path of the key that the listing starts from
 	bool incomplete;
+	bool opened;         // before, notes wait: what fails then leaves nothing on stdout
+	struct text waiting; // a line each
 };
 
 static void reading_deinit(struct reading *r)
@@ -206,13 +208,26 @@ static void reading_deinit(struct reading *r)
 	for (size_t i = 0; i < LOGS_MAX; i++)
 		free(r->logs[i].at);
 	ei_error_drop(r->error);
+	text_deinit(&r->waiting);
 }
 
 static void note_tell(void *context, const char *text)
 {
 	struct reading *r = context;
-	if (!r->error)
+	if (!r->opened)
+		text_addf(&r->waiting, "%s\n", text);
+	else if (!r->error)
 		r->error = listing_note(&r->listing, text);
+}
+
+static void waiting_tell(struct reading *r)
+{
+	r->opened = true;
+	char *at = r->waiting.data, *end;
+	for (; at && (end = strchr(at, '\n')) != NULL; at = end + 1) {
+		*end = '\0';
+		note_tell(r, at);
+	}
 }
 
 // What lies beside the hive and is called as its logs are; Windows writes the ending either way.
@@ -321,6 +336,7 @@ static ei_error *tree_list(struct reading *r, ei_hive *hive)
 			EI_E_USAGE, "the hive '%s' has no key '%s'", r->wish.hive, r->wish.key);
 	if (key.state != EI_OK)
 		return ei_fail(EI_E_FORMAT, "the root of the hive '%s' is damaged", r->wish.hive);
+	waiting_tell(r);
 	ei_val path = ei_key_path(&key);
 	r->base = ei_has(path) ? path.s : "?";
 	ei_key_walk *walk = ei_key_walk_begin(&key, r->wish.recurse);
@@ -358,9 +374,9 @@ static ei_error *hive_list(struct reading *r)
 	EI_TRY_IN(hive_complete(r, &whole), "'%s'", r->wish.hive);
 	EI_TRY_IN(
 		ei_hive_open_file(r->arena, whole.bytes, whole.size, &hive), "'%s'", r->wish.hive);
-	ei_hive_set_note(hive, note_tell, r);
 	if (r->wish.write)
 		EI_TRY(file_write(r->wish.write, whole.bytes, whole.size));
+	ei_hive_set_note(hive, note_tell, r);
 	EI_TRY(tree_list(r, hive));
 	return r->wish.deleted ? deleted_list(r, hive) : NULL;
 }
@@ -372,6 +388,7 @@ enum exit_status command_registry(const struct global *global)
 		return printed();
 	}
 	struct reading r = { 0 };
+	text_init(&r.waiting, WAITING_MAX);
 	ei_error *error = wish_parse(global->rest_count, global->rest, &r.wish);
 	if (!error)
 		error = listing_init(&r.listing, global, "registry", columns, COLUMNS);

@@ -26,6 +26,16 @@ static void ask_key(const ei_key *key)
 	ei_key_path(key);
 }
 
+static void ask_remnant(const ei_remnant *remnant)
+{
+	if (!remnant->is_value) {
+		ask_key(&remnant->key);
+		return;
+	}
+	ei_value_name(&remnant->value);
+	ei_value_data(&remnant->value);
+}
+
 static void drop_note(void *context, const char *text)
 {
 	*(size_t *)context += strlen(text);
@@ -52,6 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			ask_key(&step.key);
 	}
+	ei_remnants *all = ei_hive_remnants(hive);
+	for (ei_remnant it; ei_remnant_next(all, &it);)
+		ask_remnant(&it);
 	ei_key_find(hive, "Software\\Microsoft\\Windows\\CurrentVersion\\Run");
 	return 0;
 }
