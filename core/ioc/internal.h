@@ -28,7 +28,9 @@ struct ioc_set {
 // ---- terms ----------------------------------------------------------------------------------
 EI_CHECKED ei_error *terms_init(struct ioc_set *set); // all terms of the table
 
-// By name, whatever its case; a new one is made of a name that is not listed. NULL: no memory.
+// By name, whatever its case; a new one is made of a name that is not listed. NULL: there are
+// TERMS_MAX already, or there is no memory.
+enum { TERMS_MAX = 8192 };
 const struct ioc_term *term_get(struct ioc_set *set, const char *name, size_t length);
 const struct ioc_term *term_find(const struct ioc_set *set, const char *name);
 

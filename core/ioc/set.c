@@ -274,9 +274,14 @@ struct ioc_node *leaf_add(
 {
 	struct ioc_node *node = node_add(reading, parent, IOC_LEAF);
 	const struct ioc_term *term = term_get(reading->set, wish->term, strlen(wish->term));
+	enum ioc_reason reason = IOC_NO_REASON;
 	if (!term) {
-		no_memory(reading);
-		return scrap_node(reading, IOC_LEAF);
+		// The vocabulary of all dictionaries together is a fifth of what is allowed.
+		reading_note(reading, reading->line,
+			"'%.80s' is one term too many, at most %d are told apart", wish->term,
+			TERMS_MAX);
+		term = ioc_set_term(reading->set, 0);
+		reason = IOC_UNSUPPORTED;
 	}
 	node->leaf = (struct ioc_leaf){
 		.term = term,
@@ -284,6 +289,7 @@ struct ioc_node *leaf_add(
 		.case_sensitive = wish->case_sensitive,
 		.negated = wish->negated,
 		.atom = IOC_NO_ATOM,
+		.reason = (uint8_t)reason,
 		.value = "",
 	};
 	if (wish->length > IOC_VALUE_MAX) {

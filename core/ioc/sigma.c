@@ -5,7 +5,7 @@
 
 #include <pthread.h>
 
-enum { SIGMA_TEXT_MAX = 4 << 20 };
+enum { SIGMA_TEXT_MAX = 1 << 20, OPEN_MAX = 1000, ANCHORS_MAX = 200 };
 
 static struct {
 	__typeof__(yaml_parser_initialize) *init;
@@ -144,10 +144,38 @@ static ei_error *documents_read(struct reading *reading, yaml_parser_t *parser)
 	}
 }
 
+static bool begins_word(const char *text, size_t at, size_t length)
+{
+	bool before = !at || strchr(" \t\n[{,:-", text[at - 1]);
+	return before && at + 1 < length && text[at + 1] > ' ' && text[at + 1] != '&';
+}
+
+// libyaml goes through all open brackets at every word, and through all anchors at every alias.
+// Those in texts are counted too: no rule comes near.
+static ei_error *text_check(const char *text, size_t length)
+{
+	size_t open = 0, anchors = 0;
+	for (size_t i = 0; i < length; i++) {
+		char c = text[i];
+		if (c == '[' || c == '{')
+			open++;
+		else if ((c == ']' || c == '}') && open)
+			open--;
+		else if (c == '&')
+			anchors += begins_word(text, i, length);
+		if (open > OPEN_MAX)
+			return ei_fail(EI_E_LIMIT, "more than %d brackets are open", OPEN_MAX);
+		if (anchors > ANCHORS_MAX)
+			return ei_fail(EI_E_LIMIT, "more than %d anchors", ANCHORS_MAX);
+	}
+	return NULL;
+}
+
 ei_error *sigma_read(struct reading *reading, const char *text, size_t length)
 {
 	yaml_parser_t parser;
 	reading->format = IOC_SIGMA;
+	EI_TRY(text_check(text, MIN(length, (size_t)SIGMA_TEXT_MAX)));
 	EI_TRY(yaml_ready());
 	if (length > SIGMA_TEXT_MAX)
 		return ei_fail(EI_E_LIMIT, "it is %zu bytes of YAML, at most %d are read", length,

@@ -61,11 +61,13 @@ static struct expression *selections(
 	struct expression *joined = NULL;
 	yaml_node_pair_t *pair = parser->detection->data.mapping.pairs.start;
 	for (; pair < parser->detection->data.mapping.pairs.top; pair++) {
-		yaml_node_t *key = sigma_node(parser->sigma, pair->key);
-		const char *name = sigma_text(key);
+		const char *name = sigma_text(sigma_node(parser->sigma, pair->key));
+		if (++parser->sigma->visits > SIGMA_VISITS_MAX) {
+			fail(parser, "it asks too much at", pattern);
+			return NULL;
+		}
 		if (!strcmp(name, "condition") || !strcmp(name, "timeframe") ||
-			!name_fits(pattern, length, name) ||
-			++parser->sigma->visits > SIGMA_VISITS_MAX)
+			!name_fits(pattern, length, name))
 			continue;
 		struct expression *leaf =
 			expression_leaf(arena, sigma_node(parser->sigma, pair->value));

@@ -227,8 +227,7 @@ static bool is_digest(const char *name)
 	return false;
 }
 
-// A term names the kinds of things in its path; nobody needs more than this.
-enum { TERM_NAME_MAX = 256, TERMS_MAX = 100 * 1000 };
+enum { TERM_NAME_MAX = 256 };
 
 const struct ioc_term *term_get(struct ioc_set *set, const char *name, size_t length)
 {
