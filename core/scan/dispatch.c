@@ -32,6 +32,8 @@ static const struct kernel kernels[] = {
 	{ "avx512", scan_avx512, tags_avx2, false, has_avx512 },
 	{ "avx2", scan_avx2, tags_avx2, true, has_avx2 },
 	{ "sse", scan_ssse3, tags_ssse3, true, has_ssse3 },
+#elif defined(__aarch64__)
+	{ "neon", scan_neon, tags_neon, true, always }, // part of every such processor
 #endif
 	{ "scalar", NULL, tags_scalar, false, always },
 };
@@ -65,6 +67,14 @@ const struct kernel *kernel_choose(void)
 	for (kernel = kernels; !kernel->supported();)
 		kernel++;
 	return kernel;
+}
+
+const struct kernel *kernel_at(size_t index)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
+		if (kernels[i].supported() && !index--)
+			return &kernels[i];
+	return NULL;
 }
 
 const char *terms_kernel_name(void)

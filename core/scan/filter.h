@@ -220,10 +220,14 @@ void scan_scalar(struct search *search);
 block_kernel scan_ssse3;
 block_kernel scan_avx2;
 block_kernel scan_avx512;
+block_kernel scan_neon;
 
 // The best that this processor can run, or the one that EIDETIC_SIMD names. An error tells when
 // that cannot be: then the best is chosen.
 const struct kernel *kernel_choose(void);
 EI_CHECKED ei_error *kernel_check(void);
+
+// Those that this processor can run, best first, and the scalar one as the last; then NULL.
+const struct kernel *kernel_at(size_t index);
 
 #endif

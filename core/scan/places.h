@@ -5,14 +5,22 @@
 
 #include "scan/filter.h"
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 
 // Eight units packed into eight bytes.
 static inline uint64_t wide_gram(const uint8_t *at)
 {
+#if defined(__aarch64__)
+	return vget_lane_u64(vreinterpret_u64_u8(vmovn_u16(vreinterpretq_u16_u8(vld1q_u8(at)))), 0);
+#else
 	__m128i units = _mm_loadu_si128((const __m128i *)(const void *)at);
 	__m128i low = _mm_and_si128(units, _mm_set1_epi16(0xff));
 	return (uint64_t)_mm_cvtsi128_si64(_mm_packus_epi16(low, low));
+#endif
 }
 
 // Which bit is the lowest; any number when there is none.

@@ -38,7 +38,7 @@ void tags_scan(const struct tag_set *set, const uint8_t *bytes, size_t size, tag
 
 typedef void tag_kernel(const struct tag_set *set, const uint8_t *bytes, size_t size,
 	tag_found *found, void *context);
-tag_kernel tags_scalar, tags_ssse3, tags_avx2;
+tag_kernel tags_scalar, tags_ssse3, tags_avx2, tags_neon;
 
 // The scalar search of bytes[from, from + size), for what a kernel leaves over.
 void tags_scalar_at(const struct tag_set *set, const uint8_t *bytes, size_t from, size_t size,

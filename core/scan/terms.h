@@ -83,8 +83,8 @@ typedef void term_found(void *context, const struct term_hit *hit);
 void terms_scan(const struct term_set *set, const uint8_t *bytes, size_t size, size_t own,
 	term_found *found, void *context);
 
-// The kernel in use: "scalar", "sse", "avx2", "avx512". EIDETIC_SIMD names another, for terms that
-// are compiled from then on; compiling fails when the processor cannot run it.
+// The kernel in use: "scalar", "sse", "avx2", "avx512", "neon". EIDETIC_SIMD names another, for
+// terms that are compiled from then on; compiling fails when the processor cannot run it.
 const char *terms_kernel_name(void);
 
 #endif
