@@ -42,11 +42,11 @@ static const ei_column columns[COLUMNS] = {
 	[PATH]          = { "path",          EI_STR,  "path, without the device", .ioc = "FileItem/FullPath" },
 	[VOLUME]        = { "device",        EI_STR,  "device that it is on" },
 	[NAME]          = { "name",          EI_STR,  "name, without folders", .ioc = "FileItem/FileName" },
-	[KIND]          = { "kind",          EI_STR,  "data: of a section, or of the file cache; image: a program as it is mapped" },
+	[KIND]          = { "kind",          EI_STR,  "data: a section of the file, or views of the file cache; image: a program as it is mapped" },
 	[SIZE]          = { "size",          EI_UINT, "bytes of the file", .ioc = "FileItem/SizeInBytes" },
 	[COMPLETE]      = { "complete",      EI_BOOL, "nothing is missing" },
 	[MISSING]       = { "missing",       EI_UINT, "bytes that are not in the image" },
-	[MD5]           = { "md5",           EI_STR,  "of the file, when it is complete", .ioc = "FileItem/Md5sum" },
+	[MD5]           = { "md5",           EI_STR,  "of the file, when it is complete, or rebuilt from its image and proven", .ioc = "FileItem/Md5sum" },
 	[SHA1]          = { "sha1",          EI_STR,  "likewise", .ioc = "FileItem/Sha1sum" },
 	[SHA256]        = { "sha256",        EI_STR,  "likewise", .ioc = "FileItem/Sha256sum" },
 	[MAPPED_SIZE]   = { "mapped_size",   EI_UINT, "images: bytes as mapped, which no file has" },
@@ -55,7 +55,7 @@ static const ei_column columns[COLUMNS] = {
 	[WHY]           = { "why",           EI_STR,  "why there is no hash of the file" },
 	[FILE_OBJECT]   = { "file_object",   EI_ADDR, "address of the first _FILE_OBJECT that it was found by" },
 	[AREA]          = { "area",          EI_ADDR, "address of the _CONTROL_AREA or _SHARED_CACHE_MAP" },
-	[SIZE_BY]       = { "size_by",       EI_STR,  "what says the size: cache, file system, or section (may be rounded up)" },
+	[SIZE_BY]       = { "size_by",       EI_STR,  "what says the size: cache, file system, section (may be rounded up); of images what proves the file: its checksum, or the hash that was asked for" },
 	[PID]           = { "pid",           EI_UINT, "first process that has it open or mapped" },
 	[PROCESS]       = { "process",       EI_STR,  "its name (15 bytes)" },
 };
@@ -156,7 +156,8 @@ static ei_error *wanted_read(ei_run *r, unsigned option, struct wanted *wanted)
 	return NULL;
 }
 
-static bool is_wanted(const struct job *job, const ei_hashes *file)
+// Is it one of those asked for?
+static bool is_asked(const struct job *job, const ei_hashes *file)
 {
 	const ei_val hashes[HASH_OPTIONS] = { file->md5, file->sha1, file->sha256 };
 	for (size_t i = 0; i < HASH_OPTIONS; i++) {
@@ -166,7 +167,7 @@ static bool is_wanted(const struct job *job, const ei_hashes *file)
 				hash_compare))
 			return true;
 	}
-	return !job->has_wanted;
+	return false;
 }
 
 // ---- one content ----------------------------------------------------------------------------
@@ -177,49 +178,81 @@ static const ei_hashes unknown = {
 	.sha256 = { .state = EI_UNREADABLE },
 };
 
-static ei_val why_not(ei_run *r, const ei_content *content, const ei_hashes *file)
+// What is known of a content's file.
+struct known {
+	ei_hashes hashes;
+	ei_val size, size_by;
+	ei_val why; // there is no hash
+};
+
+static struct known data_known(ei_run *r, const ei_content *content, const ei_hashes *hashes)
 {
-	if (ei_has(file->md5))
-		return ei_absent(EI_NONE);
+	struct known known = { *hashes, ei_uint(content->size), content->size_by,
+		ei_absent(EI_NONE) };
 	if (content->missing)
-		return ei_str(ei_text(ei_scratch(r), "%llu of %llu bytes are not in the image",
+		known.why = ei_str(ei_text(ei_scratch(r), "%llu of %llu bytes are not in the image",
 			(unsigned long long)content->missing, (unsigned long long)content->size));
-	if (content->kind == EI_CONTENT_IMAGE)
-		return ei_str("a program as mapped is not its file");
-	return ei_str("its pages cannot be read");
+	else if (!ei_has(hashes->md5))
+		known.why = ei_str("its pages cannot be read");
+	return known;
 }
 
-static void content_emit(
+// A rebuilt file is the program's when its checksum fits, or when it has a hash asked for: nothing
+// else has.
+static ei_error *image_known(struct job *job, const ei_file *file, struct known *out)
+{
+	ei_content content;
+	ei_rebuilt rebuilt = { .why = ei_str("its pages cannot be read") };
+	const ei_hashes *found = NULL;
+	if (ei_file_content(job->run, file, EI_CONTENT_IMAGE, EI_SHAPE_FILE, &content))
+		EI_TRY(ei_image_rebuild(job->run, &content, &rebuilt));
+	for (size_t i = 0; i < rebuilt.count && !found; i++)
+		if (rebuilt.is_proven || is_asked(job, &rebuilt.candidates[i]))
+			found = &rebuilt.candidates[i];
+	*out = (struct known){
+		.hashes = found ? *found : unknown,
+		.size = found ? ei_uint(rebuilt.size) : ei_absent(EI_UNREADABLE),
+		.size_by = found ? ei_str(rebuilt.is_proven ? "checksum" : "hash")
+				 : ei_absent(EI_UNREADABLE),
+		.why = found ? ei_absent(EI_NONE) : rebuilt.why,
+	};
+	return NULL;
+}
+
+static ei_error *content_emit(
 	struct job *job, const ei_file *file, const ei_content *content, const ei_hashes *hashes)
 {
 	ei_run *r = job->run;
 	bool is_image = content->kind == EI_CONTENT_IMAGE;
-	const ei_hashes *whole = is_image ? &unknown : hashes;
-	job->unknown += !ei_has(whole->md5);
-	if (!is_wanted(job, whole))
-		return;
+	struct known known = data_known(r, content, hashes);
+	if (is_image)
+		EI_TRY(image_known(job, file, &known));
+	job->unknown += !ei_has(known.hashes.md5);
+	if (job->has_wanted && !is_asked(job, &known.hashes))
+		return NULL;
 	const ei_val none = ei_absent(EI_NONE);
 	ei_emit(r, (ei_val[COLUMNS]){
 			   [PATH] = ei_file_path_on(r, file),
 			   [VOLUME] = ei_file_volume(r, file),
 			   [NAME] = ei_file_base(r, file),
 			   [KIND] = ei_str(is_image ? "image" : "data"),
-			   [SIZE] = is_image ? ei_absent(EI_UNREADABLE) : ei_uint(content->size),
+			   [SIZE] = known.size,
 			   [COMPLETE] = ei_bool(!content->missing),
 			   [MISSING] = ei_uint(content->missing),
-			   [MD5] = whole->md5,
-			   [SHA1] = whole->sha1,
-			   [SHA256] = whole->sha256,
+			   [MD5] = known.hashes.md5,
+			   [SHA1] = known.hashes.sha1,
+			   [SHA256] = known.hashes.sha256,
 			   [MAPPED_SIZE] = is_image ? ei_uint(content->size) : none,
 			   [MAPPED_MD5] = is_image ? hashes->md5 : none,
 			   [MAPPED_SHA256] = is_image ? hashes->sha256 : none,
-			   [WHY] = why_not(r, content, whole),
+			   [WHY] = known.why,
 			   [FILE_OBJECT] = ei_addr(file->va),
 			   [AREA] = ei_addr(content->area),
-			   [SIZE_BY] = content->size_by,
+			   [SIZE_BY] = known.size_by,
 			   [PID] = ei_has(file->process) ? ei_uint(file->pid) : none,
 			   [PROCESS] = file->process,
 		   });
+	return NULL;
 }
 
 static ei_error *batch_end(struct job *job)
@@ -229,7 +262,7 @@ static ei_error *batch_end(struct job *job)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	EI_TRY(ei_contents_hash(job->run, job->contents, job->count, hashes));
 	for (size_t i = 0; i < job->count && !ei_stopped(job->run); i++)
-		content_emit(job, job->files[i], &job->contents[i], &hashes[i]);
+		EI_TRY(content_emit(job, job->files[i], &job->contents[i], &hashes[i]));
 	job->count = job->pieces = 0;
 	return NULL;
 }
@@ -242,10 +275,6 @@ static void file_take(struct job *job, const ei_file *file)
 		uint64_t area = ei_content_area(job->run, file, kinds[i]);
 		if (!area || !ei_areas_add(job->areas, area))
 			continue;
-		if (job->has_wanted && kinds[i] == EI_CONTENT_IMAGE) {
-			job->unknown++;
-			continue;
-		}
 		if (!ei_file_content(job->run, file, kinds[i], EI_SHAPE_TRUE, content))
 			continue;
 		job->files[job->count++] = file;

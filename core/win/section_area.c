@@ -141,14 +141,23 @@ static uint64_t page_offset(const struct area_walk *walk, const struct part *par
 	return part->offset + page * PAGE_SIZE;
 }
 
+// In a file a section ends where its sectors do.
+static uint64_t page_bytes(const struct area_walk *walk, const struct part *part, uint64_t page)
+{
+	if (!walk->is_image || walk->pieces->shape != EI_SHAPE_FILE)
+		return PAGE_SIZE;
+	return page * PAGE_SIZE < part->bytes ? MIN(part->bytes - page * PAGE_SIZE, PAGE_SIZE) : 0;
+}
+
 static void entries_add(struct area_walk *walk, const struct part *part, uint64_t first,
 	const uint8_t *entries, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t pa, entry = walk->entry_bytes == 8 ? load_u64(entries + 8 * i)
 							    : load_u32(entries + 4 * i);
-		if (entry_page(walk, entry, &pa))
-			pieces_add(walk->pieces, page_offset(walk, part, first + i), PAGE_SIZE, pa);
+		uint64_t bytes = page_bytes(walk, part, first + i);
+		if (bytes && entry_page(walk, entry, &pa))
+			pieces_add(walk->pieces, page_offset(walk, part, first + i), bytes, pa);
 	}
 }
 
@@ -238,7 +247,7 @@ bool section_collect(ei_run *run, uint64_t area, struct pieces *pieces, uint64_t
 	};
 	parts_walk(&walk, area + control.at->layout.type_size);
 	*size = walk.size;
-	if (walk.is_image)
+	if (walk.is_image && pieces->shape != EI_SHAPE_FILE)
 		*size = MIN(ei_u64_or(ei_get(segment, TotalNumberOfPtes), walk.first_page),
 				(uint64_t)ENTRIES_MAX) *
 			PAGE_SIZE;

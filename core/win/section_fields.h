@@ -34,7 +34,8 @@ EI_TYPE(section_area, "_CONTROL_AREA", SECTION_AREA_FIELDS);
 #define SECTION_SEGMENT_FIELDS(F, ALT)                                                             \
 	F(ControlArea,       PTR,  MAY)                                                            \
 	F(TotalNumberOfPtes, UINT, MAY)                                                            \
-	F(SizeOfSegment,     UINT, MAY)
+	F(SizeOfSegment,     UINT, MAY)                                                            \
+	F(BasedAddress,      PTR,  MAY)
 EI_TYPE(section_segment, "_SEGMENT", SECTION_SEGMENT_FIELDS);
 
 // The members moved in Windows Vista and again in Windows 8; sectors of data are pages.

@@ -70,6 +70,7 @@ typedef enum ei_content_kind {
 
 typedef enum ei_content_shape {
 	EI_SHAPE_TRUE, // data and cache cut at the file's size; images as mapped
+	EI_SHAPE_FILE, // the same, but images as they lie in their file; its end may lie beyond
 	EI_SHAPE_VOL3, // as Volatility 3 writes: whole pages and views; images as in the file
 } ei_content_shape;
 
@@ -116,6 +117,23 @@ typedef struct ei_hashes {
 } ei_hashes;
 EI_API EI_CHECKED ei_error *ei_contents_hash(
 	ei_run *run, const ei_content *contents, size_t count, ei_hashes *out);
+
+// The file of a program, from its image section: sections put where they are in the file,
+// relocations undone. What follows the last section (a signature, an appendix) is never mapped, and
+// on which address the file was linked is not told by an image that was moved; so there are
+// candidates. One of them is the file when its checksum says so, or when its hash is one that
+// somebody looks for.
+enum { EI_REBUILT_MAX = 6 };
+typedef struct ei_rebuilt {
+	ei_hashes candidates[EI_REBUILT_MAX];
+	size_t count;   // 0: `why`
+	bool is_proven; // by its checksum: there is one
+	uint64_t size;
+	ei_val why; // why nothing is proven; EI_NONE when it is
+} ei_rebuilt;
+// `image` is the content of the kind EI_CONTENT_IMAGE and EI_SHAPE_FILE. At most 64 MiB. Scratch
+// memory. EI_E_REQUIREMENT without libcrypto, EI_E_NOMEM.
+EI_API EI_CHECKED ei_error *ei_image_rebuild(ei_run *run, const ei_content *image, ei_rebuilt *out);
 
 // A set of areas, for those who want each content once; scratch memory. ei_areas_add() is true when
 // the area was not in it. It holds 131,072; beyond, all are new.
