@@ -13,6 +13,13 @@ static int compare_addresses(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
+static int compare_pids(const void *left, const void *right)
+{
+	uint64_t a = ((const struct known_process *)left)->pid;
+	uint64_t b = ((const struct known_process *)right)->pid;
+	return (a > b) - (a < b);
+}
+
 static void known_add(ei_iter it, struct known_processes *out)
 {
 	ei_run *run = it.run;
@@ -27,14 +34,18 @@ static void known_add(ei_iter it, struct known_processes *out)
 void known_processes_read(ei_run *run, struct known_processes *out)
 {
 	uint64_t head;
-	*out = (struct known_processes){ ei_alloc(run->scratch, KNOWN_MAX * sizeof *out->items),
-		0 };
-	if (!out->items)
+	*out = (struct known_processes){
+		.items = ei_alloc(run->scratch, KNOWN_MAX * sizeof *out->items),
+		.by_pid = ei_alloc(run->scratch, KNOWN_MAX * sizeof *out->items),
+	};
+	if (!out->items || !out->by_pid)
 		return;
 	if (ei_symbol(run, "PsActiveProcessHead", &head))
 		known_add(ei_processes(run), out);
 	known_add(ei_processes_scanned(run), out);
 	qsort(out->items, out->count, sizeof *out->items, compare_addresses);
+	memcpy(out->by_pid, out->items, out->count * sizeof *out->items);
+	qsort(out->by_pid, out->count, sizeof *out->items, compare_pids);
 }
 
 const struct known_process *known_process_at(const struct known_processes *known, uint64_t va)
@@ -47,8 +58,7 @@ const struct known_process *known_process_at(const struct known_processes *known
 
 const struct known_process *known_process_by_pid(const struct known_processes *known, uint64_t pid)
 {
-	for (size_t i = 0; i < known->count; i++)
-		if (known->items[i].pid == pid)
-			return &known->items[i];
-	return NULL;
+	const struct known_process key = { .pid = pid };
+	return known->count ? bsearch(&key, known->by_pid, known->count, sizeof key, compare_pids)
+			    : NULL;
 }

@@ -12,6 +12,7 @@ struct known_process {
 
 struct known_processes {
 	struct known_process *items; // by address
+	struct known_process *by_pid;
 	size_t count;
 };
 

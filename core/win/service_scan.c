@@ -10,6 +10,7 @@ enum {
 	SLOTS = 1 << 14,       // of the table that finds a record by address
 	HEADERS_MAX = 1 << 14, // tags looked at
 	HEADS_MAX = 64,        // chains followed
+	PAGES_MAX = 1 << 18,   // of one manager: a GiB
 	TAG_STEP = 4,
 	HEADER_STEP = 8,
 };
@@ -40,6 +41,13 @@ struct service_scan {
 	ei_mark mark;
 };
 
+// True when records have headers.
+static bool is_new(const ei_run *run)
+{
+	uint32_t build = run->session->identity.build;
+	return !build || build >= SERVICE_FIRST_VISTA;
+}
+
 // ---- tags -----------------------------------------------------------------------------------
 
 static void page_scan(struct service_scan *scan, const uint8_t *page, uint64_t va, bool headers)
@@ -50,26 +58,35 @@ static void page_scan(struct service_scan *scan, const uint8_t *page, uint64_t v
 			scan->tags.items[scan->tags.count++] = va + at;
 }
 
+static size_t region_scan(struct service_scan *scan, const struct service_manager *m,
+	const ei_region *region, size_t pages)
+{
+	uint8_t bytes[PAGE_SIZE];
+	uint64_t va = region->start;
+	bool headers = is_new(m->run);
+	for (ei_page page; pages && va <= region->end && !ei_stopped(m->run); pages--) {
+		if (!ei_next_page(m->run, m->space, va, &page) || page.va > region->end)
+			break;
+		va = MAX(va, page.va) & ~(uint64_t)(PAGE_SIZE - 1);
+		if (ei_read(m->run, m->space, va, bytes, sizeof bytes) == sizeof bytes)
+			page_scan(scan, bytes, va, headers);
+		va += PAGE_SIZE;
+	}
+	return pages;
+}
+
 // Records are on heaps: regions without a file.
-static void tags_find(
-	struct service_scan *scan, const eprocess *p, const struct service_manager *m, bool headers)
+static void tags_find(struct service_scan *scan, const eprocess *p, const struct service_manager *m)
 {
 	ei_region_cursor cursor = { NULL };
-	uint8_t bytes[PAGE_SIZE];
+	size_t pages = PAGES_MAX;
 	scan->tags.count = 0;
-	for (ei_region region; ei_next_region(m->run, p, &cursor, &region);) {
-		if (region.file_object)
-			continue;
-		ei_page page;
-		uint64_t va = region.start;
-		while (va <= region.end && ei_next_page(m->run, m->space, va, &page) &&
-			page.va <= region.end) {
-			va = MAX(va, page.va) & ~(uint64_t)(PAGE_SIZE - 1);
-			if (ei_read(m->run, m->space, va, bytes, sizeof bytes) == sizeof bytes)
-				page_scan(scan, bytes, va, headers);
-			va += PAGE_SIZE;
-		}
-	}
+	for (ei_region region; ei_next_region(m->run, p, &cursor, &region);)
+		if (!region.file_object)
+			pages = region_scan(scan, m, &region, pages);
+	if (!pages)
+		ei_note(m->run, "services of process %llu: only its first %d pages are looked at",
+			(unsigned long long)m->pid, PAGES_MAX);
 }
 
 // The record that a tag belongs to; 0.
@@ -81,12 +98,6 @@ static uint64_t record_of(const struct service_manager *m, uint64_t tag)
 }
 
 // ---- which layout ---------------------------------------------------------------------------
-
-static bool is_new(const ei_run *run)
-{
-	uint32_t build = run->session->identity.build;
-	return !build || build >= SERVICE_FIRST_VISTA;
-}
 
 static bool layout_possible(const ei_run *run, const struct service_layout *layout)
 {
@@ -249,7 +260,7 @@ static void manager_add(struct service_scan *scan, ei_run *run, const eprocess *
 		return;
 	*space = *m.space;
 	m.space = space;
-	tags_find(scan, p, &m, is_new(run));
+	tags_find(scan, p, &m);
 	layout_choose(scan, &m);
 	if (!m.layout)
 		return;
