@@ -220,13 +220,15 @@ static uint64_t window_skip(struct yara_window *window, uint64_t number)
 {
 	const struct yara_range *range = window->range;
 	struct page page;
-	if (!number || !range->space.mode->paging)
+	if (!number || number >= window_total(range) || !range->space.mode->paging)
 		return number;
 	uint64_t va = range->start + number * STEP;
 	if (!space_next(
 		    &range->space, window->reader, va, range->start + range->size - 1, 0, &page))
 		return UINT64_MAX;
-	return page.va <= va ? number : MAX(number, (page.va - range->start) / STEP);
+	if (page.va <= va)
+		return number;
+	return MIN((page.va - range->start) / STEP, window_total(range) - 1);
 }
 
 // Lists windows until there is a piece more; false at the end.
