@@ -311,19 +311,21 @@ static const struct part {
 		enum exit_status *status);
 } parts[] = {
 	{ "match", ioc_match },
+	{ "new", ioc_new },
 };
 
 static ei_error *dispatch(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	static const char *const names[] = { "check", "match" };
+	static const char *const names[] = { "check", "match", "new" };
 	for (size_t i = 0; global->rest_count && i < ARRAY_LENGTH(parts); i++)
 		if (!strcmp(global->rest[0], parts[i].name))
 			return parts[i].run(global, plugins, status);
 	struct wish wish = { 0 };
 	EI_TRY(words_read(global, &wish));
 	if (!wish.path_count)
-		return ei_fail(EI_E_USAGE, "ioc: want check or match; see 'eidetic ioc --help'");
+		return ei_fail(EI_E_USAGE,
+			"ioc: want check, match or new; see 'eidetic ioc --help'");
 	const char *word = *wish.paths++;
 	wish.path_count--;
 	if (!strcmp(word, "check"))

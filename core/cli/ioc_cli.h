@@ -82,8 +82,14 @@ bool leaf_fact_next(const struct matched_image *image, const struct ioc_node *gr
 void unknown_describe(
 	struct text *out, const struct ioc_indicator *indicator, const struct ioc_verdict *verdict);
 
+// Writes the page of `-r html -o DIR`; its path into `out`.
+EI_CHECKED ei_error *match_report(
+	const struct global *global, const struct matched *matched, struct text *out);
+
 // ---- the parts ------------------------------------------------------------------------------
 EI_CHECKED ei_error *ioc_match(
+	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
+EI_CHECKED ei_error *ioc_new(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
 
 #endif

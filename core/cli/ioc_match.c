@@ -301,6 +301,17 @@ static ei_error *matched_show(const struct global *global, struct showing *s)
 }
 
 // ---- the command ----------------------------------------------------------------------------
+static ei_error *page_write(const struct global *global, const struct matched *matched)
+{
+	struct text path;
+	text_init(&path, 8192);
+	ei_error *error = match_report(global, matched, &path);
+	if (!error)
+		printf("%s\n", path.data);
+	text_deinit(&path);
+	return error;
+}
+
 static void status_set(const struct matched *matched, bool fail_on_hit, enum exit_status *status)
 {
 	if (incomplete_why(matched))
@@ -327,6 +338,8 @@ ei_error *ioc_match(
 	EI_TRY(words_take(global, arena, options, ARRAY_LENGTH(options)));
 	EI_TRY(match_all(global, plugins, &wish, &matched));
 	status_set(matched, fail_on_hit, status);
+	if (global->renderer && !strcmp(global->renderer, "html"))
+		return page_write(global, matched);
 	struct showing s = { .matched = matched, .all = all };
 	text_init(&s.what, WHAT_MAX);
 	text_init(&s.reason, WHAT_MAX);
