@@ -118,16 +118,16 @@ static ei_error *content_take(struct job *job, const ei_file *file, const ei_con
 	uint64_t most = ei_u64_or(ei_opt(r, OPT_MAXSIZE), MAXSIZE_DEFAULT);
 	bool writes = job->writes && content->size && content->piece_count &&
 		      (!most || content->size <= most);
-	const ei_val none = ei_absent(content->missing ? EI_UNREADABLE : EI_NONE);
+	const ei_val none = ei_absent(EI_UNREADABLE);
 	*out = (ei_extracted){ ei_absent(EI_NONE), none, none, none, 0, 0 };
-	if (!writes && content->missing)
+	if (!writes && (content->missing || content->is_open_ended))
 		return NULL;
 	ei_extract *extract;
 	char *name = output_name(r, file, content, base);
 	EI_TRY(ei_extract_begin(r, writes ? name : NULL, &extract));
 	ei_content_write(r, content, extract);
 	EI_TRY(ei_extract_end(extract, out));
-	if (content->missing || out->missing)
+	if (content->missing || content->is_open_ended || out->missing)
 		out->md5 = out->sha1 = out->sha256 = ei_absent(EI_UNREADABLE);
 	if (job->as_vol3 && writes)
 		out->file = ei_str(name);
@@ -150,7 +150,7 @@ static ei_error *content_emit(struct job *job, const ei_file *file, const ei_con
 			[AREA] = ei_addr(content->area),
 			[SIZE] = ei_uint(content->size),
 			[PRESENT] = ei_uint(content->size - content->missing),
-			[COMPLETE] = ei_bool(!content->missing),
+			[COMPLETE] = ei_bool(!content->missing && !content->is_open_ended),
 			[MD5] = done.md5,
 			[SHA1] = done.sha1,
 			[SHA256] = done.sha256,

@@ -192,6 +192,8 @@ static struct known data_known(ei_run *r, const ei_content *content, const ei_ha
 	if (content->missing)
 		known.why = ei_str(ei_text(ei_scratch(r), "%llu of %llu bytes are not in the image",
 			(unsigned long long)content->missing, (unsigned long long)content->size));
+	else if (content->is_open_ended)
+		known.why = ei_str("nothing says where the file ends");
 	else if (!ei_has(hashes->md5))
 		known.why = ei_str("its pages cannot be read");
 	return known;
@@ -237,7 +239,7 @@ static ei_error *content_emit(
 			   [NAME] = ei_file_base(r, file),
 			   [KIND] = ei_str(is_image ? "image" : "data"),
 			   [SIZE] = known.size,
-			   [COMPLETE] = ei_bool(!content->missing),
+			   [COMPLETE] = ei_bool(!content->missing && !content->is_open_ended),
 			   [MISSING] = ei_uint(content->missing),
 			   [MD5] = known.hashes.md5,
 			   [SHA1] = known.hashes.sha1,

@@ -63,7 +63,7 @@ static void view_pages(struct cache_walk *walk, uint64_t base, uint64_t offset)
 }
 
 // True when there is a view of this map at `va`.
-static bool view_take(struct cache_walk *walk, uint64_t va)
+static bool view_take(struct cache_walk *walk, uint64_t va, uint64_t index)
 {
 	cache_view view = walk->view;
 	ei_mark mark = ei_arena_mark(walk->run->scratch);
@@ -73,6 +73,9 @@ static bool view_take(struct cache_walk *walk, uint64_t va)
 	ei_arena_rewind(walk->run->scratch, mark);
 	if (ei_u64_or(owner, 0) != walk->map)
 		return false;
+	// Where the profile does not say: by its place in the index.
+	if (offset.state == EI_NO_FIELD)
+		offset = ei_uint(MIN(index, SIZE_MAX_FILE / VIEW_BYTES) * VIEW_BYTES);
 	uint64_t from = ei_u64_or(offset, 0) & ~UINT64_C(0xffff);
 	if (ei_has(offset) && ei_u64_or(base, 0) && from <= SIZE_MAX_FILE &&
 		base.u % VIEW_BYTES == 0 && from % VIEW_BYTES == 0)
@@ -80,7 +83,9 @@ static bool view_take(struct cache_walk *walk, uint64_t va)
 	return true;
 }
 
-static void array_walk(struct cache_walk *walk, uint64_t array, unsigned count, unsigned levels)
+// `first` is the number of the first view that the array leads to.
+static void array_walk(
+	struct cache_walk *walk, uint64_t array, unsigned count, unsigned levels, uint64_t first)
 {
 	uint32_t pointer = ei_pointer_size(walk->run);
 	uint8_t bytes[ARRAY_VIEWS * POINTER_MAX];
@@ -90,9 +95,10 @@ static void array_walk(struct cache_walk *walk, uint64_t array, unsigned count, 
 	uint64_t read = ei_read(walk->run, NULL, array, bytes, count * pointer) / pointer;
 	for (unsigned i = 0; i < read; i++) {
 		uint64_t va = pointer == 8 ? load_u64(bytes + 8 * i) : load_u32(bytes + 4 * i);
+		uint64_t index = first + ((uint64_t)i << ARRAY_SHIFT * (levels - 1));
 		// As deep as the size asks for, and no deeper.
-		if (va && !view_take(walk, va) && levels > 1)
-			array_walk(walk, va, ARRAY_VIEWS, levels - 1);
+		if (va && !view_take(walk, va, index) && levels > 1)
+			array_walk(walk, va, ARRAY_VIEWS, levels - 1, index);
 	}
 }
 
@@ -120,9 +126,9 @@ bool cache_collect(ei_run *run, uint64_t map, struct pieces *pieces, uint64_t *s
 	uint64_t views = (whole + VIEW_BYTES - 1) >> VIEW_SHIFT;
 	ei_val own = ei_get(m, InitialVacbs), array = ei_get(m, Vacbs);
 	if (ei_has(own) && views <= OWN_VIEWS)
-		array_walk(&walk, own.u, (unsigned)views, 1);
+		array_walk(&walk, own.u, (unsigned)views, 1, 0);
 	if (ei_u64_or(array, 0) && !(ei_has(own) && own.u == array.u))
 		array_walk(&walk, array.u, (unsigned)MIN(views, (uint64_t)ARRAY_VIEWS),
-			levels_of(views));
+			levels_of(views), 0);
 	return true;
 }

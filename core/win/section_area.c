@@ -29,6 +29,7 @@ struct area_walk {
 	uint64_t first_page; // of the part at hand, as the image is mapped
 	uint64_t left;       // entries that may still be read
 	uint64_t size;       // of the file, as the parts say
+	bool ends_known;     // they say how much of the last sector is used
 };
 
 // One part, with its cells checked.
@@ -188,6 +189,7 @@ static bool part_read(struct area_walk *walk, uint64_t va, struct part *out)
 	if (ei_u64_or(ei_get(part, ControlArea), 0) != walk->area)
 		return false;
 	uint32_t sector = walk->is_image ? SECTOR_OF_IMAGE : PAGE_SIZE;
+	walk->ends_known = ei_has(ei_get(part, end_offset));
 	uint64_t start = ei_u64_or(ei_get(part, StartingSector), 0) |
 			 ei_u64_or(ei_get(part, start_high), 0) << 32;
 	*out = (struct part){
@@ -226,11 +228,12 @@ static bool segment_fits(const section_segment *segment)
 	return ei_has(pages) && ei_has(bytes) && pages.u * PAGE_SIZE == bytes.u;
 }
 
-bool section_collect(ei_run *run, uint64_t area, struct pieces *pieces, uint64_t *size)
+bool section_collect(
+	ei_run *run, uint64_t area, bool is_image, struct pieces *pieces, uint64_t *size)
 {
 	section_area control = ei_at(run, section_area, area);
 	ei_val segment_at = ei_get(control, Segment), image = ei_get(control, is_image);
-	if (!ei_has(segment_at) || !ei_has(image))
+	if (!ei_has(segment_at) || (!ei_has(image) && image.state != EI_NO_FIELD))
 		return false;
 	section_segment segment = ei_at(run, section_segment, segment_at.u);
 	ei_val back = ei_get(segment, ControlArea);
@@ -242,11 +245,12 @@ bool section_collect(ei_run *run, uint64_t area, struct pieces *pieces, uint64_t
 		.run = run,
 		.pieces = pieces,
 		.area = area,
-		.is_image = image.u != 0,
+		.is_image = ei_u64_or(image, is_image) != 0,
 		.left = ENTRIES_MAX,
 	};
 	parts_walk(&walk, area + control.at->layout.type_size);
 	*size = walk.size;
+	pieces->size_known = walk.size && walk.ends_known;
 	if (walk.is_image && pieces->shape != EI_SHAPE_FILE)
 		*size = MIN(ei_u64_or(ei_get(segment, TotalNumberOfPtes), walk.first_page),
 				(uint64_t)ENTRIES_MAX) *

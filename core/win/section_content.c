@@ -114,7 +114,7 @@ static uint64_t stream_size(ei_run *run, const ei_file *file)
 }
 
 static void data_size(ei_run *run, const ei_file *file, const file_sections *sections,
-	uint64_t by_section, ei_content *out)
+	uint64_t by_section, bool section_knows, ei_content *out)
 {
 	const struct {
 		uint64_t size;
@@ -128,6 +128,7 @@ static void data_size(ei_run *run, const ei_file *file, const file_sections *sec
 	while (i + 1 < ARRAY_LENGTH(witnesses) && !witnesses[i].size)
 		i++;
 	out->size = MIN(witnesses[i].size, SIZE_MAX_FILE);
+	out->is_open_ended = i + 1 == ARRAY_LENGTH(witnesses) && !section_knows;
 	out->size_by = ei_str(witnesses[i].by);
 }
 
@@ -145,14 +146,15 @@ static bool content_collect(
 	case EI_CONTENT_FILE:
 		content->area = data ? data : cache;
 		found = cache && cache_collect(run, cache, pieces, &size);
-		if (data && section_collect(run, data, pieces, &size))
+		if (data && section_collect(run, data, false, pieces, &size))
 			found = true;
 		break;
 	case EI_CONTENT_CACHE:
 		found = cache && cache_collect(run, cache, pieces, &size);
 		break;
 	default:
-		found = content->area && section_collect(run, content->area, pieces, &size);
+		found = content->area && section_collect(run, content->area,
+						 content->kind == EI_CONTENT_IMAGE, pieces, &size);
 	}
 	content->size = size;
 	return found;
@@ -168,7 +170,7 @@ bool ei_file_content(ei_run *run, const ei_file *file, ei_content_kind kind, ei_
 	if (kind == EI_CONTENT_CACHE)
 		content.size_by = ei_str("cache");
 	else if (found && kind != EI_CONTENT_IMAGE)
-		data_size(run, file, &sections, content.size, &content);
+		data_size(run, file, &sections, content.size, pieces.size_known, &content);
 	if (shape == EI_SHAPE_VOL3)
 		content.size = pieces.end;
 	if (found)

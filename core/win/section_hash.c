@@ -57,7 +57,7 @@ static ei_error *content_hash(struct hashing *h, size_t index, uint8_t *buffer)
 	const ei_content *content = &h->contents[index];
 	EI_OWNED(digest) digest = NULL;
 	h->outcomes[index] = NOT_WHOLE;
-	if (content->missing)
+	if (content->missing || content->is_open_ended)
 		return NULL;
 	EI_TRY(digest_create(DIGEST_ALL, &digest));
 	for (size_t i = 0; i < content->piece_count; i++) {

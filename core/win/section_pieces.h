@@ -23,7 +23,8 @@ struct pieces {
 	struct piece *items; // heap
 	size_t count, room;
 	bool is_cut;
-	uint64_t end; // where the last page ends, in the image or not
+	bool size_known; // what is collected says where the file ends
+	uint64_t end;    // where the last page ends, in the image or not
 };
 
 void pieces_deinit(struct pieces *pieces);
@@ -35,9 +36,11 @@ void pieces_add(struct pieces *pieces, uint64_t offset, uint64_t size, uint64_t 
 void pieces_settle(struct pieces *pieces, ei_content *out);
 
 // ---- what fills it --------------------------------------------------------------------------
-// The pages of a control area. `size` is what its parts say of the file's (data) or of the mapped
-// program's (images). False when there is no such area.
-bool section_collect(ei_run *run, uint64_t area, struct pieces *pieces, uint64_t *size);
+// The pages of a control area; `is_image` counts where the profile cannot say. `size` is what its
+// parts say of the file's (data) or of the mapped program's (images). False when there is no such
+// area.
+bool section_collect(
+	ei_run *run, uint64_t area, bool is_image, struct pieces *pieces, uint64_t *size);
 
 // The pages in the views of a cache map; `size` is the file's.
 bool cache_collect(ei_run *run, uint64_t map, struct pieces *pieces, uint64_t *size);

@@ -121,6 +121,7 @@ claim file_object_is_taken_by_physical_address "$([ "$(cells file_name)" = mappe
 
 # ---- other builds ---------------------------------------------------------------------------
 build win11 --profile win11-22000.318-x64
+build win10_ltsb --profile win10-14393.4583-x64
 build win7 --profile win7-7601.24540-x64
 build win7_x86 --profile win7-sp1-x86
 sed 's/^{/{ "paging": "x86",/' "$work/files.json" >"$work/x86.json"

@@ -87,6 +87,7 @@ typedef struct ei_content {
 	uint64_t area;          // address of the _CONTROL_AREA or _SHARED_CACHE_MAP
 	uint64_t size;          // bytes
 	uint64_t missing;       // of them not in the image
+	bool is_open_ended;     // nothing says where the file ends: it has at least these bytes
 	ei_val size_by;         // what says the size: "cache", "file system", "section"
 	const ei_piece *pieces; // ascending; scratch memory
 	size_t piece_count;
