@@ -69,7 +69,7 @@ const struct kernel *kernel_choose(void)
 	return kernel;
 }
 
-const struct kernel *kernel_at(size_t index)
+const struct kernel *scan_kernel_at(size_t index)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(kernels); i++)
 		if (kernels[i].supported() && !index--)
