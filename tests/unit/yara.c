@@ -156,7 +156,8 @@ static void rules_see_offsets_and_the_size(void **state)
 	put(w, 0x300000, "CD", 2); // three megabytes on: a block of its own
 	range(w, 0, 0x400000);
 	SCAN(w, "--yara-rules",
-		"rule whole { strings: $a = \"AB\" $c = \"CD\" condition: $a at 0 and $c at 0x300000 "
+		"rule whole { strings: $a = \"AB\" $c = \"CD\" condition: $a at 0 and $c at "
+		"0x300000 "
 		"and uint16be(0) == 0x4142 and uint16be(0x300000) == 0x4344 and "
 		"uint8(0x300001) == 0x44 and uint16be(0) == 0x4142 and filesize == 0x400000 }");
 	expect_seen(w, "whole$a@0x0+2 whole$c@0x300000+2 ");
