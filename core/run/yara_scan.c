@@ -12,7 +12,7 @@ enum {
 	WORKERS_MAX = 64,
 	RANGE_MATCHES_MAX = 100000,   // kept of one range
 	PENDING_MAX = 256 << 20,      // bytes of matches that wait to be shown
-	LOOK_EVERY_NS = 20 * 1000000, // whether the run was ended
+	LOOK_EVERY_NS = 10 * 1000000, // whether the run was ended
 	META_MAX = 4096,
 };
 
