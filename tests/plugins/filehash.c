@@ -304,6 +304,30 @@ static void relocations_that_lead_nowhere_are_left_alone(void **state)
 	}
 }
 
+// Any eight bytes of headers and relocations; a fixed seed.
+static void headers_of_nonsense_are_survived(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct program whole, p;
+	uint64_t random = 1;
+	program_make(&whole);
+	program_move(&whole);
+	put_program(fx, &whole);
+	for (int round = 0; round < 60; round++) {
+		p = whole;
+		for (int i = 0; i < 8; i++) {
+			random = random * 6364136223846793005 + 1442695040888963407;
+			size_t at = random >> 33 & 0x1ff;
+			at += at >= TEXT_RAW / 2 ? RELOC_RAW - TEXT_RAW / 2 : NT;
+			p.bytes[at % FILE_BYTES] ^= (uint8_t)(random >> 56 | 1);
+		}
+		put_page(fx, 0, p.bytes, TEXT_RAW);
+		put_page(fx, 2, p.bytes + RELOC_RAW, RELOC_BYTES);
+		expect(fx, "filehash --pid 700", "kind  md5", "image  ?");
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -313,6 +337,7 @@ int main(void)
 		cmocka_unit_test(program_without_a_checksum_is_found_by_its_hash_alone),
 		cmocka_unit_test(signed_program_is_not_claimed),
 		cmocka_unit_test(program_with_a_hole_is_not_claimed),
+		cmocka_unit_test(headers_of_nonsense_are_survived),
 		cmocka_unit_test(relocations_that_lead_nowhere_are_left_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
