@@ -214,25 +214,30 @@ ei_error *ei_yara_kernel(ei_run *run, const ei_yara *rules, ei_yara_found *found
 
 // ---- physical memory ------------------------------------------------------------------------
 
-ei_error *ei_yara_physical(ei_run *run, const ei_yara *rules, ei_yara_found *found, void *context)
+// Pieces of a run of memory; those that a sparse file has nothing of are left out.
+static void run_add(struct yara_ranges *ranges, ei_run *run, const struct image_run *memory)
 {
 	const struct image *image = run->session->image;
-	struct yara_ranges ranges = { 0 };
+	const uint64_t end = memory->start + memory->length;
 	struct image_run stretch;
-	uint64_t next = 0;
-	while (!ranges.no_memory && image_stretch(image, next, &stretch)) {
-		const uint64_t step = YARA_WINDOW - YARA_OVERLAP;
-		uint64_t left = stretch.length;
-		next = stretch.start + left;
-		for (uint64_t at = stretch.start; left;) {
-			uint64_t size = MIN(left, (uint64_t)YARA_WINDOW);
-			uint64_t own = size < left ? step : size;
-			yara_range_add(&ranges,
-				(struct yara_range){ run->session->physical, at, size, own },
-				ei_absent(EI_NONE));
-			at += own;
-			left -= own;
-		}
+	uint64_t at = memory->start;
+	while (at < end && !ranges->no_memory && image_stretch(image, at, &stretch) &&
+		stretch.start < end) {
+		at = MAX(at, stretch.start);
+		uint64_t size = MIN(end - at, (uint64_t)YARA_WINDOW);
+		uint64_t own = size < end - at ? (uint64_t)YARA_WINDOW - YARA_OVERLAP : size;
+		yara_range_add(ranges, (struct yara_range){ run->session->physical, at, size, own },
+			ei_absent(EI_NONE));
+		at += own;
 	}
+}
+
+ei_error *ei_yara_physical(ei_run *run, const ei_yara *rules, ei_yara_found *found, void *context)
+{
+	struct yara_ranges ranges = { 0 };
+	size_t count;
+	const struct image_run *runs = image_runs(run->session->image, &count);
+	for (size_t i = 0; i < count; i++)
+		run_add(&ranges, run, &runs[i]);
 	return ranges_scan(run, rules, &ranges, found, context);
 }

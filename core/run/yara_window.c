@@ -124,6 +124,20 @@ static void stretch_read(struct yara_window *window, uint64_t pa, size_t at, siz
 	}
 }
 
+// Holes of a sparse file are not read: they are zeroes.
+static void physical_fill(struct yara_window *window, uint64_t first, uint64_t last)
+{
+	const struct image *image = reader_image(window->reader);
+	struct image_run stretch;
+	uint64_t pa = first;
+	while (pa <= last && image_stretch(image, pa, &stretch) && stretch.start <= last) {
+		uint64_t from = MAX(pa, stretch.start), end = stretch.start + stretch.length;
+		uint64_t here = MIN(end - from, last - from + 1);
+		stretch_read(window, from, (size_t)(from - first), (size_t)here);
+		pa = from + here;
+	}
+}
+
 // Fills [at, at + size) of the range, which starts the window.
 static void window_fill(struct yara_window *window, uint64_t at, size_t size)
 {
@@ -131,7 +145,7 @@ static void window_fill(struct yara_window *window, uint64_t at, size_t size)
 	uint64_t first = range->start + at, last = first + size - 1, va = first;
 	struct page page;
 	if (!range->space.mode->paging) {
-		stretch_read(window, first, 0, size);
+		physical_fill(window, first, last);
 		return;
 	}
 	while (va <= last && space_next(&range->space, window->reader, va, last, 0, &page)) {
