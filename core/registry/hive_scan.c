@@ -185,6 +185,7 @@ static void part_end(ei_run *run, void *context, void *state, const ei_error *er
 {
 	struct hit_list *hits = state;
 	(void)context;
+	shared_notes_begin(run, SHARED_HIVES);
 	hits_end(run, hits, error);
 	shared_end(run, SHARED_HIVES, sightings_make(run, hits), sightings_drop);
 	hit_list_deinit(hits);

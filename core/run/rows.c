@@ -146,16 +146,29 @@ bool ei_emit_at(ei_run *run, uint32_t depth, const ei_val *cells)
 	return !run->stopped;
 }
 
+// Of a table that others will use too: a line, for all of them.
+static void note_keep(struct text *kept, char *text)
+{
+	for (char *at = text; (at = strchr(at, '\n'));)
+		*at = ' ';
+	if (kept->length + strlen(text) + 1 < kept->cap)
+		text_addf(kept, "%s\n", text);
+}
+
 void ei_note(ei_run *run, const char *format, ...)
 {
-	run->notes++;
-	if (!run->output || run->notes > NOTES_SHOWN_MAX)
-		return;
 	char text[NOTE_MAX];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (run->kept_notes) {
+		note_keep(run->kept_notes, text);
+		return;
+	}
+	run->notes++;
+	if (!run->output || run->notes > NOTES_SHOWN_MAX)
+		return;
 	if (run->notes == NOTES_SHOWN_MAX)
 		snprintf(text, sizeof text, "more than %d notes; the rest is only counted",
 			NOTES_SHOWN_MAX);

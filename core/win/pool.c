@@ -112,6 +112,7 @@ static bool part_begin(ei_run *run, void *context, void **state, struct pass_con
 static void part_end(ei_run *run, void *context, void *state, const ei_error *error)
 {
 	(void)context;
+	shared_notes_begin(run, SHARED_TAGS);
 	tags_end(run, state, error);
 	shared_end(run, SHARED_TAGS, state, tags_drop);
 }

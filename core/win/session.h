@@ -56,6 +56,7 @@ struct session {
 	struct shared *shared; // lazily built tables (pool hits, reverse map), with their locks
 };
 
+struct text;
 struct option_values;
 struct output;
 
@@ -72,7 +73,9 @@ struct ei_run {
 	bool stopped;
 	uint64_t rows, limit; // limit 0: none
 	uint64_t notes;
-	ei_error *failure; // the sink failed: disk full...
+	ei_error *failure;       // the sink failed: disk full...
+	struct text *kept_notes; // of a shared table that is being built; NULL: notes are the run's
+	uint32_t heard;          // slots whose notes this run has given
 };
 
 // "0x..." addresses in messages are canonical.

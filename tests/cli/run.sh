@@ -33,6 +33,19 @@ asks=$("$eidetic" plugins | sed -n 's/^\([a-z0-9]*\) .*/\1/p' | while read -r pl
 done)
 claim every_plugin_has_a_line "$asks"
 
+# ---- notes of tables that several plugins share are in the file of each, whoever came first
+"$build/forge" --profile win10-19041-x64 --scenario samples/scenarios/broken-lists.json --format raw --size 1G --seed 3 \
+	-o "$work/broken" >"$work/forge.log" 2>&1 || { echo "not ok forge: $(cat "$work/forge.log")"; exit 1; }
+run -q --threads 1 run -f "$work/broken" --plugins all -o "$work/notes-1"
+run -q --threads 8 run -f "$work/broken" --plugins all -o "$work/notes-8"
+claim notes_are_the_same_with_8_threads "$(diff -rq "$work/notes-1" "$work/notes-8" 2>&1 | head -3)"
+why=
+for file in "$work"/notes-1/*.notes.txt; do
+	plugin=$(basename "$file" .notes.txt)
+	"$eidetic" -r csv -f "$work/broken" "$plugin" </dev/null 2>&1 >/dev/null | cmp -s - "$file" || why="$why $plugin"
+done
+claim notes_are_those_of_plugins_alone "$why$([ -s "$work/notes-1/hivelist.notes.txt" ] || echo ' there are none')"
+
 # ---- formats
 run -q run -f "$image" -r jsonl --plugins pslist,windows.psscan,pslist -o "$work/jsonl"
 claim jsonl_has_its_trailer "$(tail -1 "$work/jsonl/psscan.jsonl" | grep -q '"complete":true' || ls "$work/jsonl")"
