@@ -116,8 +116,12 @@ static ei_error *content_take(struct job *job, const ei_file *file, const ei_con
 {
 	ei_run *r = job->run;
 	uint64_t most = ei_u64_or(ei_opt(r, OPT_MAXSIZE), MAXSIZE_DEFAULT);
-	bool writes = job->writes && content->size && content->piece_count &&
-		      (!most || content->size <= most);
+	bool writes = job->writes && content->size && content->piece_count;
+	if (writes && most && content->size > most) {
+		ei_note(r, "content at 0x%llx has %llu bytes and is not written: --maxsize",
+			(unsigned long long)content->area, (unsigned long long)content->size);
+		writes = false;
+	}
 	const ei_val none = ei_absent(EI_UNREADABLE);
 	*out = (ei_extracted){ ei_absent(EI_NONE), none, none, none, 0, 0 };
 	if (!writes && (content->missing || content->is_open_ended))

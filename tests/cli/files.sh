@@ -119,6 +119,12 @@ claim file_object_is_taken_by_address "$([ "$(cells file_name)" = mapped.dat ] |
 run -q -r text -f "$work/image" $profile dumpfiles --physaddr ${offset#* }
 claim file_object_is_taken_by_physical_address "$([ "$(cells file_name)" = mapped.dat ] || cells file_name)"
 
+rm -rf "$work/dump"
+mkdir "$work/dump"
+run -q -r text -o "$work/dump" -f "$work/image" $profile dumpfiles --maxsize 10000
+claim what_is_too_large_is_not_written "$(find "$work/dump" -name '*.dat' -size +20)"
+claim what_is_not_written_is_said "$(grep -q 'has 306000 bytes and is not written' "$work/out" || head -3 "$work/out")"
+
 # ---- other builds ---------------------------------------------------------------------------
 build win11 --profile win11-22000.318-x64
 build win10_ltsb --profile win10-14393.4583-x64
