@@ -138,12 +138,29 @@ static void match_add(
 	result->items[result->count++] = found;
 }
 
+// Matches of a string; false when it has none to show. The library does not align them.
+static bool matches_add(struct worker *worker, const YR_SCAN_CONTEXT *context, const YR_RULE *rule,
+	const YR_STRING *string)
+{
+	const void *at = context->matches[string->idx].head;
+	bool any = false;
+	while (at) {
+		YR_MATCH match;
+		memcpy(&match, at, sizeof match);
+		at = match.next;
+		if (match.is_private)
+			continue;
+		match_add(worker, rule, string, &match);
+		any = true;
+	}
+	return any;
+}
+
 static int on_event(YR_SCAN_CONTEXT *context, int message, void *data, void *user)
 {
 	struct worker *worker = user;
 	const YR_RULE *rule = data;
 	YR_STRING *string;
-	YR_MATCH *match;
 	bool any = false;
 	if (message == CALLBACK_MSG_TOO_MANY_MATCHES)
 		worker->result->cut = true;
@@ -151,11 +168,7 @@ static int on_event(YR_SCAN_CONTEXT *context, int message, void *data, void *use
 		return CALLBACK_CONTINUE;
 	yr_rule_strings_foreach(rule, string)
 	{
-		yr_string_matches_foreach(context, string, match)
-		{
-			match_add(worker, rule, string, match);
-			any = true;
-		}
+		any |= matches_add(worker, context, rule, string);
 	}
 	if (!any)
 		match_add(worker, rule, NULL, NULL);
