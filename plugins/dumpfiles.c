@@ -272,4 +272,5 @@ EI_PLUGIN(dumpfiles) = {
 	EI_SYMBOLS("PsActiveProcessHead"),
 	EI_TAGS("File"),
 	.run = run,
+	.asks = "a folder to write to",
 };
