@@ -10,7 +10,8 @@
 #include <eidetic/extract.h>
 
 enum {
-	RESYNC_STEPS = 1 << 18, // cells looked at to find one behind a gap
+	RESYNC_STEPS = 1 << 22, // cells looked at to find those behind gaps, in all
+	GAP_STEPS = 1 << 18,    // ... and behind one of them
 	PATCH_MAX = BIN_HEADER + CELL_HEADER,
 	NAME_UNITS = 31,
 	MINOR_DEFAULT = 5,
@@ -23,6 +24,7 @@ struct dump {
 	uint8_t *present; // a bit for each block that can be read
 	uint8_t *filled; // ... and is not all zero, as blocks that were lost on the way here may be
 	uint8_t *head;   // a bit for each block that a bin begins with, for certain
+	uint32_t steps;  // that are left of RESYNC_STEPS
 	uint32_t made_up; // heads and cells
 };
 
@@ -186,11 +188,11 @@ static bool chain_holds(struct dump *d, uint32_t at, uint32_t end, uint32_t *ste
 // The first cell behind a gap that ends at `at`; `end` when it cannot be told.
 static uint32_t cell_behind(struct dump *d, uint32_t at, uint32_t end)
 {
-	uint32_t steps = RESYNC_STEPS;
-	for (; at < end && is_filled(d, at) && steps; at += CELL_ALIGN)
-		if (chain_holds(d, at, end, &steps))
-			return at;
-	return end;
+	uint32_t allowed = MIN(d->steps, (uint32_t)GAP_STEPS), steps = allowed;
+	while (at < end && is_filled(d, at) && steps && !chain_holds(d, at, end, &steps))
+		at += CELL_ALIGN;
+	d->steps -= allowed - steps;
+	return at < end && is_filled(d, at) && steps ? at : end;
 }
 
 static void bytes_copy(struct dump *d, uint32_t from, uint32_t to)
@@ -290,7 +292,7 @@ ei_error *ei_hive_extract(ei_hive *hive, const char *name, ei_extracted *out)
 {
 	if (!hive || !hive->run)
 		return ei_fail(EI_E_USAGE, "the hive is not in memory");
-	struct dump d = { .hive = hive };
+	struct dump d = { .hive = hive, .steps = RESYNC_STEPS };
 	d.length = hive->source->length[STABLE] & ~(uint32_t)(BLOCK_SIZE - 1);
 	ei_extracted none = { .file = ei_absent(EI_UNREADABLE) };
 	if (!blocks_survey(&d)) {

@@ -9,6 +9,9 @@
 enum {
 	RECORDS_MAX = 1 << 20, // of each kind
 	PATH_DEPTH_MAX = 512,
+	PATH_BYTES_MAX = 1 << 14,
+	PARENTS_MIN = 1 << 20, // looked at for all paths together; and more for each record
+	PARENTS_EACH = 16,
 	NAME_BYTES_MAX = 512, // of a key, in UTF-16
 	VALUE_NAME_MAX = 32768,
 };
@@ -31,6 +34,7 @@ struct ei_remnants {
 	struct ei_hive *hive;
 	ei_mark mark;
 	struct records keys, values; // by cell
+	uint64_t parents; // that may still be looked at: chains of them may be made on purpose
 	uint32_t next_key, next_value, next_orphan;
 };
 
@@ -199,6 +203,7 @@ ei_remnants *ei_hive_remnants(ei_hive *hive)
 		values_claim(all, i);
 		ei_arena_rewind(hive->scratch, mark);
 	}
+	all->parents = PARENTS_MIN + PARENTS_EACH * ((uint64_t)all->keys.count + all->values.count);
 	all->mark = ei_arena_mark(hive->scratch);
 	return all;
 }
@@ -238,7 +243,7 @@ static const char *parent_path(struct ei_remnants *all, ei_key key, ei_remnant_p
 	struct ei_hive *hive = all->hive;
 	const char *below = "";
 	*parent = EI_PARENT_UNKNOWN;
-	for (int depth = 0; depth < PATH_DEPTH_MAX; depth++) {
+	for (int depth = 0; depth < PATH_DEPTH_MAX && all->parents; depth++, all->parents--) {
 		ei_val live = live_parent(hive, &key);
 		bool deleted = !ei_has(live) && parent_is_deleted(all, &key);
 		if (!depth)
@@ -247,7 +252,7 @@ static const char *parent_path(struct ei_remnants *all, ei_key key, ei_remnant_p
 					       : EI_PARENT_UNKNOWN;
 		if (ei_has(live))
 			return path_join(hive, live, below);
-		if (!deleted)
+		if (!deleted || strlen(below) > PATH_BYTES_MAX)
 			break;
 		key = ei_hive_key_at(hive, key.parent);
 		below = path_join(hive, ei_key_name(&key), below);
