@@ -52,6 +52,9 @@ enum exit_status printed(void);
 // Set by Ctrl-C; a second one ends the process.
 extern const bool *const cancelled;
 void signals_catch(void);
+// EI_E_CANCELLED after Ctrl-C: a session that was broken off has found nothing, which is no
+// finding.
+EI_CHECKED ei_error *unless_cancelled(void);
 
 // A bar on stderr, drawn when a run takes longer than half a second and stderr is a terminal.
 struct progress {

@@ -299,6 +299,7 @@ static ei_error *image_open_and_run(struct bundle *run, const char *folder)
 	EI_OWNED(session) session = NULL;
 	char sha256[SHA256_TEXT] = "";
 	EI_TRY(open_session(run->global, &store, &session));
+	EI_TRY(unless_cancelled());
 	run->session = session;
 	if (run->global->hash)
 		EI_TRY(file_sha256(run->global->file, &run->progress, sha256));

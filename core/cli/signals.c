@@ -13,6 +13,12 @@ static void on_interrupt(int signal)
 	__atomic_store_n(&interrupted, true, __ATOMIC_RELAXED);
 }
 
+ei_error *unless_cancelled(void)
+{
+	bool is_cancelled = __atomic_load_n(cancelled, __ATOMIC_RELAXED);
+	return is_cancelled ? ei_fail(EI_E_CANCELLED, "cancelled") : NULL;
+}
+
 void signals_catch(void)
 {
 	// SA_RESETHAND: the second signal finds the default action again.

@@ -528,6 +528,7 @@ static ei_error *timeliner(const struct global *global, const struct plugin_set 
 	EI_TRY(sources_choose(&wish, plugins, arena, sources));
 	own.compat = NULL; // of the list, not of the plugins behind it
 	EI_TRY(open_session(&own, &store, &session));
+	EI_TRY(unless_cancelled());
 	EI_TRY(timeline_create(&(struct timeline_wish){ .memory = MEMORY,
 				       .source_max = SOURCE_EVENTS_MAX,
 				       .fields = wish.timesketch != NULL },

@@ -115,9 +115,9 @@ if mount -t tmpfs -o size=64k none "$work/full" 2>/dev/null; then
 fi
 
 # ---- broken off
-# About a gigabyte that is not sparse, so that there is time to break it off.
+# Behind the memory of the image is more that is not sparse, so that there is time to break it off.
 "$build/forge" --profile win10-19041-x64 --scenario samples/scenarios/small.json --format raw --size 1G --seed 1 -o "$work/large" >/dev/null 2>&1
-yes 'nothing that means anything to anybody' | dd of="$work/large" bs=1M seek=512 count=448 iflag=fullblock conv=notrunc 2>/dev/null
+yes 'nothing that means anything to anybody' | dd of="$work/large" bs=1M seek=1024 count=448 iflag=fullblock conv=notrunc 2>/dev/null
 for wait in 0.02 0.06 0.15; do
 	rm -rf "$work/cut"
 	"$eidetic" -q run -f "$work/large" --threads 1 --plugins all -o "$work/cut" >"$work/out" 2>"$work/err" </dev/null &
