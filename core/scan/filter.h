@@ -20,6 +20,9 @@ enum {
 	BUCKETS_MOST = 1200, // patterns for which buckets are best
 	SYMBOLS = 32,
 	PLACES_OVER = 64, // places that a kernel may write too many
+	POOL_BEHIND = 8,  // bytes of the pool that may be read behind a text
+	CHAIN_MOST = 255,
+	HITS_AT_ONCE = 128, // hits that are gathered for the caller
 	NO_PATTERN = -1,
 };
 
@@ -76,11 +79,12 @@ static inline size_t pattern_size(const struct pattern *pattern)
 // One gram of a pattern: where it is, to verify the rest. Entries of one gram lie together.
 struct entry {
 	uint32_t pattern;
-	uint16_t offset;  // of the gram in the pattern
-	int16_t beside;   // where four bytes beside the gram are, from it: most others differ there
-	uint32_t four;    // these bytes, as grams are folded; with `beside` 0 of no use
-	uint16_t extends; // characters: all of the entry before it, with which this one begins
-	bool last;        // of this gram's entries
+	uint16_t offset; // of the gram in the pattern
+	int16_t beside;  // where four bytes beside the gram are, from it: most others differ there
+	uint32_t four;   // these bytes, as grams are folded; with `beside` 0 of no use
+	bool extends;    // begins with all of the entry before it
+	bool last;       // of this gram's entries
+	uint8_t chain;   // entries behind it that extend the one before them, up to CHAIN_MOST
 };
 
 // Open addressing by the top bits of the gram's hash; `entry` is 1 + an index, 0 is free.
@@ -154,6 +158,13 @@ struct search {
 	// Of the piece that is looked at: places whose gram is in the bitmap, by stream.
 	size_t raw_count, wide_count;
 	uint16_t raw[PIECE + PLACES_OVER], wide[PIECE + PLACES_OVER];
+	// What candidate_verify() looked up last.
+	uint64_t last_hash;
+	const struct filter *last_filter;
+	const struct entry *last_entry;
+	// What was found and not yet given.
+	struct term_hit *next_hit;
+	struct term_hit hits[HITS_AT_ONCE];
 };
 
 // Grams are compared with bit 5 of each byte set: letters lose their case, and the few others that
@@ -201,6 +212,7 @@ static inline uint8_t fold_byte(uint8_t byte)
 
 // Reports the patterns with the gram of `hash` that really are there: the gram is at `at`.
 void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream);
+void hits_give(struct search *search); // those that are gathered
 
 // ---- kernels --------------------------------------------------------------------------------
 // Looks at `size` bytes of `window`, a multiple of BLOCK and at most PIECE, for grams, and leaves
@@ -228,6 +240,6 @@ const struct kernel *kernel_choose(void);
 EI_CHECKED ei_error *kernel_check(void);
 
 // Those that this processor can run, best first, and the scalar one as the last; then NULL.
-const struct kernel *kernel_at(size_t index);
+const struct kernel *scan_kernel_at(size_t index);
 
 #endif

@@ -357,14 +357,15 @@ static int compare_entries(const void *left, const void *right, void *context)
 	return order ? order : (p->length > q->length) - (p->length < q->length);
 }
 
-static void entry_extend(
-	const struct term_set *set, const struct entry *before, struct entry *entry)
+static void entry_extend(const struct term_set *set, struct entry *before, struct entry *entry)
 {
 	const struct pattern *a = &set->patterns[before->pattern],
 			     *b = &set->patterns[entry->pattern];
-	if (before->offset == entry->offset && is_alike(a, b) && a->length < b->length &&
-		!memcmp(set->pool + a->text, set->pool + b->text, a->length))
-		entry->extends = a->length;
+	entry->extends = before->offset == entry->offset && is_alike(a, b) &&
+			 a->length < b->length &&
+			 !memcmp(set->pool + a->text, set->pool + b->text, a->length);
+	if (entry->extends)
+		before->chain = (uint8_t)MIN(entry->chain + 1, (int)CHAIN_MOST);
 }
 
 // Entries of one gram are sorted, so that what begins with another pattern stands behind it.
@@ -379,7 +380,7 @@ static void entries_chain(struct filter *filter, const struct term_set *set)
 			qsort_r(entries + from, next - from, sizeof *entries, compare_entries,
 				(void *)(uintptr_t)set);
 		entries[next - 1].last = true;
-		for (size_t i = from + 1; i < next; i++)
+		for (size_t i = next - 1; i > from; i--)
 			entry_extend(set, &entries[i - 1], &entries[i]);
 	}
 }

@@ -44,9 +44,18 @@ static int compare_hits(const void *left, const void *right)
 	return (a->extra > b->extra) - (a->extra < b->extra);
 }
 
+// Threads see chunks in order, so that where matches are many they mostly are in order, too.
+static bool is_sorted(const struct hit_list *list)
+{
+	for (size_t i = 1; i < list->count; i++)
+		if (compare_hits(&list->items[i - 1], &list->items[i]) > 0)
+			return false;
+	return true;
+}
+
 void hit_list_sort(struct hit_list *list)
 {
-	if (list->count)
+	if (!is_sorted(list))
 		qsort(list->items, list->count, sizeof list->items[0], compare_hits);
 	if (list->count > list->cap) {
 		list->count = list->cap;
@@ -127,14 +136,15 @@ static void tags_chunk(void *thread_state, const struct pass_chunk *chunk)
 	tags_scan(tags, chunk->bytes + skip, chunk->own - skip, tag_found_here, state);
 }
 
-static void term_found_here(void *context, const struct term_hit *hit)
+static void terms_found_here(void *context, const struct term_hit *hits, size_t count)
 {
 	struct found_state *state = context;
-	uint32_t extra = hit->length * 4 + (uint32_t)hit->spelling;
-	size_t before = state->chunk->before;
-	if (hit->start >= before) // else it is the chunk's before this
-		found_add(state,
-			(struct hit){ state->chunk->pa + (hit->start - before), hit->term, extra });
+	const uint64_t from = state->chunk->pa - state->chunk->before;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t extra = hits[i].length * 4 + (uint32_t)hits[i].spelling;
+		if (hits[i].start >= state->chunk->before) // else it is the chunk's before this
+			found_add(state, (struct hit){ from + hits[i].start, hits[i].term, extra });
+	}
 }
 
 static void terms_chunk(void *thread_state, const struct pass_chunk *chunk)
@@ -145,7 +155,7 @@ static void terms_chunk(void *thread_state, const struct pass_chunk *chunk)
 		return;
 	// Whole words ask for what is on either side of them.
 	terms_scan(state->context->terms, chunk->bytes - chunk->before, chunk->before + chunk->size,
-		chunk->before + chunk->own, term_found_here, state);
+		chunk->before + chunk->own, terms_found_here, state);
 }
 
 struct pass_consumer tags_consumer(struct found_context *context)
@@ -155,6 +165,7 @@ struct pass_consumer tags_consumer(struct found_context *context)
 
 struct pass_consumer terms_consumer(struct found_context *context)
 {
-	size_t overlap = terms_longest(context->terms); // and a byte behind it
+	// And a character of UTF-16 behind it.
+	size_t overlap = terms_longest(context->terms) - 1 + 2;
 	return (struct pass_consumer){ context, overlap, found_begin, terms_chunk, found_merge };
 }

@@ -88,12 +88,13 @@ void terms_scan(const struct term_set *set, const uint8_t *bytes, size_t size, s
 	search.own = own;
 	search.found = found;
 	search.context = context;
-	if (set->kernel->blocks) {
+	search.last_filter = NULL;
+	search.next_hit = search.hits;
+	if (set->kernel->blocks)
 		scan_blocks(&search, set->kernel->blocks);
-		return;
-	}
-	for (size_t i = 0; i < set->filter_count; i++) {
+	for (size_t i = 0; !set->kernel->blocks && i < set->filter_count; i++) {
 		search.filter = &set->filters[i];
 		scan_scalar(&search);
 	}
+	hits_give(&search);
 }

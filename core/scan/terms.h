@@ -75,7 +75,8 @@ EI_OWNER(term_set, term_set_drop);
 // Bytes of the longest spelling of any term.
 size_t terms_longest(const struct term_set *set);
 
-typedef void term_found(void *context, const struct term_hit *hit);
+// Called with some hits at a time, at least one.
+typedef void term_found(void *context, const struct term_hit *hits, size_t count);
 
 // Reports what starts in the first `own` of `size` bytes. The rest is there so that a term across
 // the end of a chunk is seen: give terms_longest() - 1 bytes of it where there are any. Hits come

@@ -208,7 +208,7 @@ static ei_error *patterns_make(struct term_set *set, const struct term_wish *wis
 	ei_error *error = terms_add(&compile, wish);
 	free(compile.known);
 	// Most terms are ASCII and took one pattern of their own length.
-	uint8_t *pool = realloc(set->pool, MAX(compile.pool_used, (size_t)1));
+	uint8_t *pool = realloc(set->pool, compile.pool_used + POOL_BEHIND);
 	set->pool = pool ? pool : set->pool;
 	return error;
 }
@@ -223,7 +223,7 @@ ei_error *terms_compile_wish(const struct term_wish *wish, struct term_set **out
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	set->longest = 1;
 	set->kernel = kernel_choose();
-	set->pool = malloc(total * POOL_PART + 1);
+	set->pool = malloc(total * POOL_PART + POOL_BEHIND);
 	set->patterns = malloc((SPELLINGS_MAX * count + 1) * sizeof *set->patterns);
 	if (!set->pool || !set->patterns)
 		return ei_fail(EI_E_NOMEM, "no memory for %zu terms", count);

@@ -24,9 +24,9 @@ static inline uint64_t ends_load(const uint8_t *bytes, size_t size)
 	return load_u32(bytes) | (uint64_t)load_u32(bytes + size - 4) << 32;
 }
 
-static inline bool same_raw(
-	const uint8_t *bytes, const uint8_t *text, size_t from, size_t length, bool exact)
+static inline bool same_raw(const uint8_t *bytes, const uint8_t *text, size_t length, bool exact)
 {
+	size_t from = 0;
 	for (; length - from > 8; from += 8)
 		if (eight(bytes + from, exact) != load_u64(text + from))
 			return false;
@@ -48,9 +48,9 @@ static inline bool four_pack(uint64_t units, uint32_t *out)
 	return !(units & UINT64_C(0xff00ff00ff00ff00));
 }
 
-static bool same_wide(
-	const uint8_t *bytes, const uint8_t *text, size_t from, size_t length, bool exact)
+static bool same_wide(const uint8_t *bytes, const uint8_t *text, size_t length, bool exact)
 {
+	size_t from = 0;
 	uint32_t four;
 	for (; length - from >= 4; from += 4)
 		if (!four_pack(eight(bytes + 2 * from, exact), &four) ||
@@ -115,16 +115,15 @@ static bool same_cased_wide(
 	return true;
 }
 
-// `from` characters are known to be the same.
 static bool is_same(const struct term_set *set, const struct pattern *pattern, const uint8_t *bytes,
-	enum stream stream, size_t from)
+	enum stream stream)
 {
 	const bool exact = pattern->flags & PATTERN_EXACT, wide = stream == STREAM_WIDE;
 	const size_t length = pattern->length, size = length * pattern_step(pattern);
 	const uint8_t *text = set->pool + pattern->text, *other = text + size;
 	if (pattern->kind == TEXT_BYTES && !(pattern->flags & PATTERN_CASED))
-		return wide ? same_wide(bytes, text, from, length, exact)
-			    : same_raw(bytes, text, from, length, exact);
+		return wide ? same_wide(bytes, text, length, exact)
+			    : same_raw(bytes, text, length, exact);
 	if (pattern->kind == TEXT_MASKED)
 		return same_masked(bytes, text, other, size);
 	if ((pattern->flags & PATTERN_CASED) && pattern->kind == TEXT_BYTES && wide)
@@ -150,7 +149,8 @@ static bool is_word(const uint8_t *at, bool wide)
 }
 
 // What lies outside of the bytes is no part of a word.
-static bool is_whole_word(const struct search *search, size_t start, size_t length, bool wide)
+static __attribute__((noinline)) bool is_whole_word(
+	const struct search *search, size_t start, size_t length, bool wide)
 {
 	size_t step = wide ? 2 : 1, end = start + length;
 	if (start >= step && is_word(search->bytes + start - step, wide))
@@ -160,18 +160,38 @@ static bool is_whole_word(const struct search *search, size_t start, size_t leng
 
 // ---- candidates -----------------------------------------------------------------------------
 
-static void report(struct search *search, const struct pattern *pattern, size_t start,
-	size_t length, enum stream stream)
+void hits_give(struct search *search)
 {
-	bool wide = stream == STREAM_WIDE || pattern->kind == TEXT_UTF16;
+	size_t count = (size_t)(search->next_hit - search->hits);
+	search->next_hit = search->hits;
+	if (count)
+		search->found(search->context, search->hits, count);
+}
+
+static __attribute__((noinline)) struct term_hit *hits_full(struct search *search)
+{
+	search->next_hit = search->hits + HITS_AT_ONCE;
+	hits_give(search);
+	return search->hits;
+}
+
+// Writes to `next`, a copy of search->next_hit: where all is found, each hit would wait for the
+// pointer that the one before it stored.
+static inline __attribute__((always_inline)) struct term_hit *report(struct search *search,
+	struct term_hit *next, const struct pattern *pattern, size_t start, size_t length,
+	bool wide)
+{
 	if ((pattern->flags & PATTERN_WORDS) && !is_whole_word(search, start, length, wide))
-		return;
+		return next;
 	for (;;) {
-		struct term_hit hit = { start, (uint32_t)length, pattern->term,
-			wide ? TERM_UTF16 : pattern->spelling };
-		search->found(search->context, &hit);
+		next->start = start;
+		next->length = (uint32_t)length;
+		next->term = pattern->term;
+		next->spelling = wide ? TERM_UTF16 : pattern->spelling;
+		if (++next == search->hits + HITS_AT_ONCE)
+			next = hits_full(search);
 		if (pattern->same == NO_PATTERN)
-			return;
+			return next;
 		pattern = &search->set->patterns[pattern->same];
 	}
 }
@@ -190,22 +210,46 @@ static const struct entry *filter_entries(const struct filter *filter, uint64_t 
 	}
 }
 
-// The first `known` characters are known to be the same. False when the pattern is not there.
-static bool search_verify(struct search *search, const struct entry *entry, size_t at,
-	enum stream stream, size_t known)
+// How many characters of a pattern are at `start`.
+static inline size_t same_as_far(
+	const struct search *search, const struct pattern *pattern, size_t start, bool wide)
 {
-	const struct pattern *pattern = &search->set->patterns[entry->pattern];
-	size_t step = stream == STREAM_WIDE ? 2 : 1;
-	size_t back = entry->offset * step, length = pattern->length * step;
-	if (!(pattern->streams & stream) || at < back)
-		return false;
-	size_t start = at - back;
-	if (start >= search->own || !span_inside(start, length, search->size))
-		return false;
-	if (!is_same(search->set, pattern, search->bytes + start, stream, known))
-		return false;
-	report(search, pattern, start, length, stream);
-	return true;
+	const uint8_t *bytes = search->bytes + start, *text = search->set->pool + pattern->text;
+	const size_t room = search->size - start;
+	const size_t length = MIN((size_t)pattern->length, room >> wide);
+	const bool exact = pattern->flags & PATTERN_EXACT;
+	size_t same = 0;
+	for (; !wide && same < length && same + 8 <= room; same += 8) {
+		uint64_t other = eight(bytes + same, exact) ^ load_u64(text + same);
+		if (other)
+			return MIN(length, same + (size_t)__builtin_ctzll(other) / 8);
+	}
+	for (; same < length; same++) {
+		uint8_t byte = bytes[same << wide];
+		if ((exact ? byte : fold_byte(byte)) != text[same] || (wide && bytes[2 * same + 1]))
+			return same;
+	}
+	return length;
+}
+
+// An entry and those that extend it: the longest is compared, once for all of them. In a page of
+// one letter nothing else is done a hit than to write it down.
+static inline __attribute__((always_inline)) void chain_verify(
+	struct search *search, const struct entry *entry, size_t start, bool wide)
+{
+	const struct pattern *patterns = search->set->patterns;
+	const struct entry *last;
+	struct term_hit *next = search->next_hit;
+	do {
+		last = entry + entry->chain;
+		size_t same = same_as_far(search, &patterns[last->pattern], start, wide);
+		for (; entry <= last && patterns[entry->pattern].length <= same; entry++) {
+			const struct pattern *pattern = &patterns[entry->pattern];
+			size_t length = (size_t)pattern->length << wide;
+			next = report(search, next, pattern, start, length, wide);
+		}
+	} while (entry > last && last->chain);
+	search->next_hit = next;
 }
 
 // False when four bytes beside the gram at `at` are not the pattern's: it cannot be there.
@@ -225,16 +269,41 @@ static inline bool is_likely(
 	return (four | (uint32_t)GRAM_FOLD) == entry->four;
 }
 
-// Where an entry extends the one before it, it is there only if that one is.
+// Reports what is there of an entry and those that extend it.
+static void entry_verify(
+	struct search *search, const struct entry *entry, size_t at, enum stream stream)
+{
+	const struct pattern *pattern = &search->set->patterns[entry->pattern];
+	size_t step = stream == STREAM_WIDE ? 2 : 1;
+	size_t back = entry->offset * step, length = pattern->length * step, start = at - back;
+	if (!(pattern->streams & stream) || at < back || start >= search->own)
+		return;
+	if (entry->chain && stream == STREAM_RAW) {
+		chain_verify(search, entry, start, false);
+		return;
+	}
+	if (entry->chain) {
+		chain_verify(search, entry, start, true);
+		return;
+	}
+	if (!span_inside(start, length, search->size) ||
+		!is_same(search->set, pattern, search->bytes + start, stream))
+		return;
+	bool wide = stream == STREAM_WIDE || pattern->kind == TEXT_UTF16;
+	search->next_hit = report(search, search->next_hit, pattern, start, length, wide);
+}
+
+// What extends another is looked at with that one.
 void candidate_verify(struct search *search, uint64_t hash, size_t at, enum stream stream)
 {
-	const struct entry *entry = filter_entries(search->filter, hash);
-	bool before = false;
-	for (; entry; entry = entry->last ? NULL : entry + 1) {
-		if (entry->extends)
-			before = before && search_verify(search, entry, at, stream, entry->extends);
-		else
-			before = is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1) &&
-				 search_verify(search, entry, at, stream, 0);
+	// In a page of one letter it is the one of the place before.
+	if (hash != search->last_hash || search->filter != search->last_filter) {
+		search->last_entry = filter_entries(search->filter, hash);
+		search->last_filter = search->filter;
+		search->last_hash = hash;
 	}
+	const struct entry *entry = search->last_entry;
+	for (; entry; entry = entry->last ? NULL : entry + 1)
+		if (!entry->extends && is_likely(search, entry, at, stream == STREAM_WIDE ? 2 : 1))
+			entry_verify(search, entry, at, stream);
 }

@@ -54,9 +54,8 @@ static void found_add(struct stitched *list, const ei_hit *hit)
 	list->items[list->count++] = *hit;
 }
 
-static void window_hit(void *context, const struct term_hit *hit)
+static void window_hit(struct batch *batch, const struct term_hit *hit)
 {
-	struct batch *batch = context;
 	size_t reach = batch->stitching->reach, window = hit->start / (2 * reach);
 	size_t middle = window * 2 * reach + reach;
 	if (hit->start >= middle || hit->start + hit->length <= middle)
@@ -72,11 +71,17 @@ static void window_hit(void *context, const struct term_hit *hit)
 	found_add(&batch->found, &found);
 }
 
+static void window_hits(void *context, const struct term_hit *hits, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		window_hit(context, &hits[i]);
+}
+
 static void batch_scan(struct batch *batch)
 {
 	size_t size = batch->count * 2 * batch->stitching->reach;
 	if (batch->count)
-		terms_scan(batch->stitching->set, batch->bytes, size, size, window_hit, batch);
+		terms_scan(batch->stitching->set, batch->bytes, size, size, window_hits, batch);
 	batch->count = 0;
 }
 

@@ -20,11 +20,16 @@ struct tally {
 	uint64_t count, sum;
 };
 
-static void tally_add(void *context, const struct term_hit *hit)
+static void tally_add(struct tally *tally, const struct term_hit *hit)
 {
-	struct tally *tally = context;
 	tally->count++;
 	tally->sum += (hit->start * 64 + hit->term) * 4 + (uint64_t)hit->spelling;
+}
+
+static void tally_all(void *context, const struct term_hit *hits, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		tally_add(context, &hits[i]);
 }
 
 static bool is_ascii(const ei_term *term)
@@ -78,12 +83,12 @@ static void search(const ei_term *terms, size_t count, const uint8_t *bytes, siz
 	for (size_t i = 0; i < count; i++)
 		ascii &= is_ascii(&terms[i]);
 	struct tally want = naive(terms, count, bytes, size), first = { 0, 0 };
-	for (size_t k = 0; kernel_at(k); k++) {
+	for (size_t k = 0; scan_kernel_at(k); k++) {
 		struct tally have = { 0, 0 };
 		struct term_set *set = NULL;
-		setenv("EIDETIC_SIMD", kernel_at(k)->name, 1);
+		setenv("EIDETIC_SIMD", scan_kernel_at(k)->name, 1);
 		demand(!terms_compile((const struct term *)(const void *)terms, count, &set));
-		terms_scan(set, bytes, size, size, tally_add, &have);
+		terms_scan(set, bytes, size, size, tally_all, &have);
 		demand(!ascii || (have.count == want.count && have.sum == want.sum));
 		demand(k == 0 || (have.count == first.count && have.sum == first.sum));
 		first = have;

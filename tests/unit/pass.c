@@ -65,6 +65,48 @@ static void hits_across_chunks_are_found_once(void **state)
 	fx_memory_deinit(&memory);
 }
 
+// Of a word in bytes or in UTF-16, at every place around the edge of two chunks, also where its
+// neighbour is the other chunk's first or last byte.
+static void words_at_the_edge_of_chunks_are_judged_by_both_sides(void **state)
+{
+	(void)state;
+	enum { WORD = 4, REACH = 12 };
+	static const char *const around[] = { "  ", "x ", " x", "xx", "_ ", " 9" };
+	const struct term term = { "word", WORD };
+	const struct term_list terms = { &term, 1, TERM_WORDS };
+	struct term_set *set = NULL;
+	assert_null(terms_compile_wish(&(struct term_wish){ &terms, 1, NULL, 0 }, &set));
+	for (size_t step = 1; step <= 2; step++)
+		for (size_t kind = 0; kind < ARRAY_LENGTH(around); kind++) {
+			struct fx_memory memory;
+			fx_memory_init(&memory, (2 * REACH + 2) * PASS_CHUNK);
+			memset(memory.bytes, ' ', memory.size);
+			for (uint64_t i = 0; i < 2 * REACH; i++) {
+				uint8_t *at = memory.bytes + (i + 1) * PASS_CHUNK - REACH + i;
+				const char text[] = { around[kind][0], 'w', 'o', 'r', 'd',
+					around[kind][1] };
+				memset(at - step, 0, sizeof text * step);
+				for (size_t n = 0; n < sizeof text; n++)
+					(at - step)[n * step] = (uint8_t)text[n];
+			}
+			fx_memory_open(&memory);
+			struct hit_list list;
+			hit_list_init(&list, 100);
+			struct found_context found = { .terms = set, .list = &list };
+			struct pass_consumer consumer = terms_consumer(&found);
+			struct pass_wish wish = { .image = memory.image, .threads = 2 };
+			assert_null(pass_run(&wish, &consumer, 1));
+			hit_list_sort(&list);
+			assert_int_equal(list.count, kind ? 0 : 2 * REACH);
+			for (size_t i = 0; i < list.count; i++)
+				assert_int_equal(
+					list.items[i].pa, (i + 1) * PASS_CHUNK - REACH + i);
+			hit_list_deinit(&list);
+			fx_memory_deinit(&memory);
+		}
+	term_set_drop(set);
+}
+
 static void cap_keeps_the_lowest_addresses(void **state)
 {
 	(void)state;
@@ -252,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hits_across_chunks_are_found_once),
+		cmocka_unit_test(words_at_the_edge_of_chunks_are_judged_by_both_sides),
 		cmocka_unit_test(cap_keeps_the_lowest_addresses),
 		cmocka_unit_test(terms_and_tags_share_a_pass),
 		cmocka_unit_test(page_that_cannot_be_read_costs_that_page),
