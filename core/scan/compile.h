@@ -3,7 +3,7 @@
 #ifndef SCAN_COMPILE_H
 #define SCAN_COMPILE_H
 
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 // How often things are met at a position of memory: as text has them, and as a sample has them
 // where there is one. More than 1 for what is no text.

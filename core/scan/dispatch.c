@@ -1,6 +1,6 @@
 // Which kernel runs: the widest that the processor has, or the one that EIDETIC_SIMD names.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 #if defined(__x86_64__)
 static bool has_avx512(void)

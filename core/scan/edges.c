@@ -1,7 +1,6 @@
 // Page edges: kept by a pass, asked for each seam.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/edges.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 
 #include <sys/mman.h>
 

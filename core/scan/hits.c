@@ -1,8 +1,6 @@
 // What a pass collects: hit lists, and the consumers that fill them.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
-#include "scan/tags.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 
 enum { HITS_START = 256 };
 

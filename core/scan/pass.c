@@ -1,6 +1,6 @@
 // The pass: chunks are handed out, read, and given to every consumer.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
+#include "scan/scan.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 #ifndef SCAN_PLACES_H
 #define SCAN_PLACES_H
 
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 #if defined(__aarch64__)
 #include <arm_neon.h>

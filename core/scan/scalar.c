@@ -1,6 +1,6 @@
 // The search without vectors, blocks, classes or strides: what the kernels must agree with.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 // The gram whose characters are `step` bytes apart; false when it does not fit.
 static bool gram_at(const struct search *search, size_t at, size_t step, uint64_t *gram)

@@ -1,6 +1,6 @@
 // Scanning bytes for a compiled term set: blocks to the kernel, candidates to the verifier.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 // ---- candidates -----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 #ifndef SCAN_SPELL_H
 #define SCAN_SPELL_H
 
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 enum {
 	SPELLINGS_MAX = 3,

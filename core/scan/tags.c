@@ -1,6 +1,6 @@
 // Pool tags: the set, and the search without vectors that the kernels must agree with.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 static void nibbles_add(struct tag_set *set, size_t index)
 {

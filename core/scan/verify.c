@@ -1,6 +1,6 @@
 // Whether a pattern really is where its gram is.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 

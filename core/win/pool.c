@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "win/pool.h"
 
-#include "scan/pass.h"
-#include "scan/tags.h"
+#include "scan/scan.h"
 #include "win/object_header.h"
 #include "win/page_map.h"
 #include "win/shared.h"

@@ -1,7 +1,6 @@
 // The same search over plain files: one, or all in a folder.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 #include "win/stitch.h"
 
 #include <errno.h>

@@ -12,7 +12,7 @@
 #ifndef WIN_SCAN_PLAN_H
 #define WIN_SCAN_PLAN_H
 
-#include "scan/pass.h"
+#include "scan/scan.h"
 #include "win/session.h"
 
 // Something that wants to join the next pass, once.

@@ -3,8 +3,7 @@
 #ifndef WIN_STITCH_H
 #define WIN_STITCH_H
 
-#include "scan/edges.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 #include "win/session.h"
 #include <eidetic/scan.h>
 

@@ -1,7 +1,6 @@
 // The search that plugins ask for: terms in, hits in physical memory out.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 #include "win/scan_plan.h"
 #include "win/stitch.h"
 

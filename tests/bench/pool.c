@@ -1,7 +1,6 @@
 // pool FILE [REPS]: speed of the pool-tag scan, one pass on one thread over a file, ten tags at
 // once. SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
-#include "scan/tags.h"
+#include "scan/scan.h"
 
 #include <time.h>
 

@@ -3,7 +3,7 @@
 // Each line of TERMS of 4 bytes or more is a term. Prints one line:
 // terms=... compile=...s matches=... wall=...s wall_gbps=... cpu_gbps=... kernel=...
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/terms.h"
+#include "scan/scan.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

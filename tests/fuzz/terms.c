@@ -1,7 +1,7 @@
 // Fuzz entry: a list of terms, a line of "%%", and bytes to search: every kernel must find what a
 // naive search finds.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 #include "win/session.h"
 #include <eidetic/scan.h>
 

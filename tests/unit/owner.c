@@ -5,7 +5,7 @@
 #include "../fx/fx.h"
 #include "../fx/test.h"
 #include "run/session.h"
-#include "scan/tags.h"
+#include "scan/scan.h"
 #include "win/scan_plan.h"
 #include "win/shared.h"
 

@@ -1,8 +1,6 @@
 // The pass over physical memory: every byte once, in any number of threads, with the same result.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/pass.h"
-#include "scan/tags.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 
 #include "tests/fx/fx_tables.h"
 #include "tests/fx/test.h"

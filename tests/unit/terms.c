@@ -1,6 +1,6 @@
 // Term search: every kernel finds what a naive search finds, wherever it lies.
 // SPDX-License-Identifier: Apache-2.0
-#include "scan/filter.h"
+#include "scan/internal.h"
 #include "tests/fx/test.h"
 #include "win/session.h"
 #include <dirent.h>

@@ -1,10 +1,9 @@
 // The compiled form of a term set, for the files of this folder: README.md explains it.
 // SPDX-License-Identifier: Apache-2.0
-#ifndef SCAN_FILTER_H
-#define SCAN_FILTER_H
+#ifndef SCAN_INTERNAL_H
+#define SCAN_INTERNAL_H
 
-#include "scan/tags.h"
-#include "scan/terms.h"
+#include "scan/scan.h"
 
 enum {
 	BLOCK = 64,        // bytes that a kernel looks at in one round: a bit each in a word
@@ -219,6 +218,14 @@ void hits_give(struct search *search); // those that are gathered
 // candidates in search->raw and ->wide. The window is at `origin`, a multiple of BLOCK, in the
 // bytes.
 typedef void block_kernel(struct search *search, const uint8_t *window, size_t origin, size_t size);
+
+typedef void tag_kernel(const struct tag_set *set, const uint8_t *bytes, size_t size,
+	tag_found *found, void *context);
+tag_kernel tags_scalar, tags_ssse3, tags_avx2, tags_neon;
+
+// The scalar search of bytes[from, from + size), for what a kernel leaves over.
+void tags_scalar_at(const struct tag_set *set, const uint8_t *bytes, size_t from, size_t size,
+	tag_found *found, void *context);
 
 struct kernel {
 	const char *name;
