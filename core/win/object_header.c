@@ -125,6 +125,14 @@ static ei_val text_value(char *text)
 	return text ? ei_str(text) : ei_absent(EI_UNREADABLE);
 }
 
+// "?\name": what was above it is lost.
+static ei_val path_cut(ei_run *run, ei_val path)
+{
+	if (run->session->compat_vol3)
+		return path;
+	return text_value(ei_text(run->scratch, "?\\%.*s", (int)path.length, path.s));
+}
+
 static ei_val object_path(ei_run *run, const ei_space *space, uint64_t object)
 {
 	ei_val directory, path = name_and_directory(run, space, object, &directory);
@@ -134,7 +142,7 @@ static ei_val object_path(ei_run *run, const ei_space *space, uint64_t object)
 		ei_val name = name_and_directory(run, NULL, directory.u, &directory);
 		bool is_root = ei_has(name) && name.length == 1 && name.s[0] == '\\';
 		if (!ei_has(name))
-			return path;
+			return path_cut(run, path);
 		path = text_value(ei_text(run->scratch, "%.*s\\%.*s",
 			is_root ? 0 : (int)name.length, name.s, (int)path.length, path.s));
 		if (is_root)

@@ -74,6 +74,16 @@ static ei_val path_prepend(ei_run *run, const key_block *block, ei_val path)
 	return ei_has(path) && path.length > PATH_MAX_BYTES ? ei_absent(EI_GARBAGE) : path;
 }
 
+// The root of all keys; a path that does not begin there has lost its beginning, and says so.
+static ei_val path_finish(ei_run *run, ei_val path)
+{
+	static const char root[] = "\\REGISTRY";
+	if (run->session->compat_vol3 || !path.length ||
+		(path.length >= sizeof root - 1 && !memcmp(path.s, root, sizeof root - 1)))
+		return path;
+	return text_value(ei_text(run->scratch, "?%.*s", (int)path.length, path.s));
+}
+
 ei_val ei_key_object_path(ei_run *run, uint64_t object)
 {
 	key_body body = ei_at(run, key_body, object);
@@ -85,11 +95,13 @@ ei_val ei_key_object_path(ei_run *run, uint64_t object)
 		uint32_t before = path.length;
 		if (is_named(&body, &block))
 			path = path_prepend(run, &block, path);
-		if (!ei_has(path) || (is_named(&body, &block) && path.length == before))
+		if (!ei_has(path))
 			return path;
+		if (is_named(&body, &block) && path.length == before)
+			break;
 		pointer = ei_get(block, ParentKcb);
 	}
-	return path;
+	return path_finish(run, path);
 }
 
 // ---- by type --------------------------------------------------------------------------------

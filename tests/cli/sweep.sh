@@ -36,12 +36,13 @@ ended() {
 }
 
 # ---- pages missing --------------------------------------------------------------------------
-# Dropped pages read as zeroes: a cell of the damaged image is the whole one's, or its beginning,
+# A path that has lost its beginning begins with "?". Dropped pages read as zeroes: a cell of the damaged image is the whole one's, or its beginning,
 # or nothing. Ranges of memmap, facts of info, ways in which a row was found and counts of what is missing do change.
 known_rows() {
 	awk -F '\t' '
 	function nothing(cell) { return cell ~ /^([?!-]|n\/a|0|0x0|false|)$/ || cell ~ /\\x00|00 00 00 00/ }
-	function fits(cell, whole) { return cell == whole || nothing(cell) || (cell != "" && index(whole, cell) == 1) }
+	function cut(cell, whole) { return cell ~ /^\?./ && index(whole, substr(cell, 2)) }
+	function fits(cell, whole) { return cell == whole || nothing(cell) || (cell != "" && index(whole, cell) == 1) || cut(cell, whole) }
 	/^#/ { next }
 	{ sub(/^\*+ /, "") }
 	FNR == 1 { for (i = 1; i <= NF; i++) skip[i] = $i ~ /^(doubt|found_by|missing|state|process|pid|region|virtual)$/; next }

@@ -21,7 +21,7 @@ EI_API ei_val ei_object_type(ei_run *run, uint64_t object);
 EI_API ei_val ei_object_name(ei_run *run, uint64_t object);
 
 // The same behind the directories that it is in: "\Sessions\1\BaseNamedObjects\name". What is in
-// no directory is given by its name alone.
+// no directory is given by its name alone; "?\name": its directory cannot be read.
 EI_API ei_val ei_object_path(ei_run *run, uint64_t object);
 
 // The same of an object that a scan found, which may have a physical address only.
