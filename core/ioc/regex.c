@@ -250,7 +250,7 @@ static bool is_plain(const char *pattern, size_t length)
 
 size_t regex_literal(const char *pattern, size_t length, char *out)
 {
-	if (!length || !is_plain(pattern, length))
+	if (!pattern || !length || !is_plain(pattern, length))
 		return 0;
 	struct scan scan = { .at = pattern, .end = pattern + length, .best = out };
 	scan.run = malloc(length);
