@@ -255,27 +255,26 @@ static bool environment_begin(ei_run *run, const eprocess *process, ei_environme
 	return true;
 }
 
-// Offset of the NUL unit in `units` at or after `from`; `size` when there is none.
-static size_t find_terminator(const uint8_t *units, size_t from, size_t size)
+// Offset of the first NUL unit; `size` when there is none.
+static size_t find_terminator(const uint8_t *units, size_t size)
 {
-	for (size_t at = from; at + 2 <= size; at += 2)
+	for (size_t at = 0; at + 2 <= size; at += 2)
 		if (!units[at] && !units[at + 1])
 			return at;
 	return size;
 }
 
-// Reads the string at the cursor. Its length in bytes without the NUL; -1 when it cannot be read.
-static int32_t variable_read(
-	ei_run *run, const ei_space *space, const ei_environment *cursor, uint8_t *units)
+// Bytes of the variable at the cursor, without its terminator; -1 when its end cannot be read.
+static int32_t variable_length(ei_run *run, const ei_space *space, const ei_environment *cursor)
 {
-	size_t have = 0;
+	uint8_t step[VARIABLE_STEP];
+	uint64_t have = 0;
 	while (have < VARIABLE_MAX && cursor->at + have < cursor->end) {
 		size_t want = MIN((uint64_t)VARIABLE_STEP, cursor->end - cursor->at - have);
-		want = MIN(want, VARIABLE_MAX - have);
-		size_t got = ei_read(run, space, cursor->at + have, units + have, want);
-		size_t end = find_terminator(units, have, have + got);
-		if (end < have + got)
-			return (int32_t)end;
+		size_t got = ei_read(run, space, cursor->at + have, step, want);
+		size_t end = find_terminator(step, got);
+		if (end < got)
+			return (int32_t)(have + end);
 		if (got < want)
 			return -1;
 		have += got;
@@ -304,11 +303,9 @@ bool ei_process_next_variable(
 	if (ei_stopped(run) || cursor->at + 2 > cursor->end)
 		return false;
 	const ei_space *space = ei_process_space(run, process);
-	uint8_t *units = ei_alloc(run->scratch, VARIABLE_MAX + 2);
-	char *text = ei_alloc(run->scratch, VARIABLE_MAX / 2 * 3 + 1);
-	if (!space || !units || !text)
+	if (!space)
 		return false;
-	int32_t length = variable_read(run, space, cursor, units);
+	int32_t length = variable_length(run, space, cursor);
 	if (length < 0)
 		ei_note(run, "process %llu: the environment cannot be read beyond 0x%llx",
 			(unsigned long long)ei_u64_or(ei_get(*process, UniqueProcessId), 0),
@@ -317,6 +314,12 @@ bool ei_process_next_variable(
 		cursor->at = cursor->end; // an empty string ends the block
 		return false;
 	}
+	// Exactly as long as it is: thousands are read, and most have a few dozen letters.
+	uint8_t *units = ei_alloc(run->scratch, (size_t)length);
+	char *text = ei_alloc(run->scratch, (size_t)length / 2 * 3 + 1);
+	if (!units || !text ||
+		ei_read(run, space, cursor->at, units, (size_t)length) < (size_t)length)
+		return false;
 	cursor->at += (uint64_t)length + 2;
 	variable_split(text, utf16_to_utf8(units, (size_t)length, text), name, value);
 	return true;
