@@ -266,10 +266,33 @@ static const char *const help =
 	"  eidetic ioc check FILE...            what is in files or folders of indicators, what is "
 	"wrong\n"
 	"                                       with them, and what of them memory can answer\n"
-	"  eidetic ioc check --leaves FILE...   the same for each condition\n\n"
-	"  --recover   take a condition's value from its id where it has none: some exporters "
-	"write it\n"
-	"              there\n\n"
+	"  eidetic ioc check --leaves FILE...   the same for each condition\n"
+	"  eidetic -f IMAGE [-f IMAGE...] ioc match --ioc FILE...\n"
+	"                                       what they say of images: suspects first, hits "
+	"first, with the\n"
+	"                                       evidence at each condition; -r html -o DIR: a "
+	"page of it\n"
+	"  eidetic -f IMAGE ioc new --from PLUGIN --where COLUMN=VALUE... -o FILE\n"
+	"                                       an indicator from rows; FILE.ioc is OpenIOC 1.1, "
+	"FILE.json\n"
+	"                                       STIX 2.1; --from may be repeated, each with its "
+	"own words\n"
+	"  eidetic -f IMAGE ioc collect --ioc FILE... -o DIR\n"
+	"                                       what is behind hits: processes, regions, files, "
+	"drivers, keys\n"
+	"  eidetic ioc refine --ioc FILE... --hits IMAGE... --clean IMAGE... -o FILE\n"
+	"                                       the indicators without what clean images have, "
+	"too; and what\n"
+	"                                       suspects share and clean images lack\n\n"
+	"  --recover          check, match, collect: take a condition's value from its id where "
+	"it has\n"
+	"                     none: some exporters write it there\n"
+	"  --all              match: draw the trees of what is not true, too\n"
+	"  --fail-on-hit      match: end with status 5 when an indicator is true\n"
+	"  --where COLUMN~TEXT  new: rows in whose column there is this text\n"
+	"  --column COLUMN    new: only this column says something; repeatable\n"
+	"  --name TEXT        new: what it is called\n"
+	"  --add              refine: take in what suspects share\n\n"
 	"Formats: OpenIOC 1.0 and 1.1 (in STIX 1.x too), STIX 2.0 and 2.1, MISP events and feeds, "
 	"CSV,\n"
 	"lists of values, Loki's lists, YARA rules, Sigma rules about processes, modules, drivers, "
@@ -278,7 +301,9 @@ static const char *const help =
 	"Classes: a, memory has it exactly; b, memory has it where it was in use, so that a miss "
 	"proves\n"
 	"nothing; c, by searching for text; d, not by memory alone.\n\n"
-	"exit status: 0 complete; 1 nothing could be done; 2 wrong use; 4 some file was left out\n";
+	"exit status: 0 complete; 1 nothing could be done; 2 wrong use; 4 some file or image was "
+	"left out;\n"
+	"5 a hit, with --fail-on-hit\n";
 
 // Options of the command, and its words.
 static ei_error *words_read(const struct global *global, struct wish *wish)
@@ -312,12 +337,14 @@ static const struct part {
 } parts[] = {
 	{ "match", ioc_match },
 	{ "new", ioc_new },
+	{ "collect", ioc_collect },
+	{ "refine", ioc_refine },
 };
 
 static ei_error *dispatch(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	static const char *const names[] = { "check", "match", "new" };
+	static const char *const names[] = { "check", "match", "new", "collect", "refine" };
 	for (size_t i = 0; global->rest_count && i < ARRAY_LENGTH(parts); i++)
 		if (!strcmp(global->rest[0], parts[i].name))
 			return parts[i].run(global, plugins, status);
@@ -325,7 +352,7 @@ static ei_error *dispatch(
 	EI_TRY(words_read(global, &wish));
 	if (!wish.path_count)
 		return ei_fail(EI_E_USAGE,
-			"ioc: want check, match or new; see 'eidetic ioc --help'");
+			"ioc: want check, match, new, collect or refine; see 'eidetic ioc --help'");
 	const char *word = *wish.paths++;
 	wish.path_count--;
 	if (!strcmp(word, "check"))

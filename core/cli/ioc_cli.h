@@ -91,5 +91,9 @@ EI_CHECKED ei_error *ioc_match(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
 EI_CHECKED ei_error *ioc_new(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
+EI_CHECKED ei_error *ioc_collect(
+	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
+EI_CHECKED ei_error *ioc_refine(
+	const struct global *global, const struct plugin_set *plugins, enum exit_status *status);
 
 #endif

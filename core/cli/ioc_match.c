@@ -217,6 +217,8 @@ static void image_reason(struct showing *s, size_t number)
 	text_clear(&s->reason);
 	text_addf(&s->reason, "%zu true, %zu unknown, %zu false", image->by_truth[IOC_TRUE],
 		image->by_truth[IOC_UNKNOWN], image->by_truth[IOC_FALSE]);
+	if (s->matched->image_count > 1)
+		text_addf(&s->reason, ", weight %llu", (unsigned long long)image->weight);
 	for (size_t i = 0; i < MIN(image->by_truth[IOC_TRUE], (size_t)NAMES_SHOWN); i++) {
 		const struct ioc_indicator *indicator =
 			ioc_set_at(s->matched->set, s->matched->orders[number][i]);

@@ -81,17 +81,20 @@ static ei_error *image_gather(const struct global *global, const struct plugin_s
 	return error;
 }
 
-// Structured evidence says more than text that lies somewhere.
+// Structured evidence says more than text that lies somewhere, and each alternative that is true
+// more than one of them.
 static uint64_t weight_of(const struct ioc_verdict *verdict, const struct ioc_node *node)
 {
-	uint64_t best = 0;
+	uint64_t weight = 0;
+	if (verdict->nodes[node->index].truth != IOC_TRUE)
+		return 0;
 	if (node->kind == IOC_LEAF)
-		return verdict->nodes[node->index].truth != IOC_TRUE ? 0
-		       : node->leaf.term->class == IOC_CLASS_C       ? WEIGHT_TEXT
-								     : WEIGHT_STRUCTURED;
-	for (const struct ioc_node *child = node->first; child; child = child->next)
-		best = MAX(best, weight_of(verdict, child)); // IOC_DEPTH_MAX deep
-	return best;
+		return node->leaf.term->class == IOC_CLASS_C ? WEIGHT_TEXT : WEIGHT_STRUCTURED;
+	for (const struct ioc_node *child = node->first; child; child = child->next) {
+		uint64_t below = weight_of(verdict, child); // IOC_DEPTH_MAX deep
+		weight = node->kind == IOC_OR ? weight + below : MAX(weight, below);
+	}
+	return weight;
 }
 
 static ei_error *image_evaluate(struct matched *matched, struct matched_image *image)

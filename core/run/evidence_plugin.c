@@ -109,7 +109,8 @@ static int column_named(const ei_plugin *plugin, const char *const *names)
 static void taker_bind(struct taker *taker)
 {
 	static const char *const pids[] = { "pid", NULL };
-	static const char *const keys[] = { "start", "base", "handle", "offset", NULL };
+	static const char *const keys[] = { "start", "base", "handle", "offset", "file_object",
+		NULL };
 	const ei_plugin *plugin = taker->plugin;
 	taker->pid = column_named(plugin, pids);
 	taker->key = column_named(plugin, keys);

@@ -1,0 +1,149 @@
+# eidetic ioc match, new, collect, refine: the life of an indicator over three images, two infected.
+# SPDX-License-Identifier: Apache-2.0
+. tests/cli/common
+tab=$(printf '\t')
+
+# campaign NAME SEED: an image of samples/scenarios/campaign-NAME.json at $work/NAME.
+campaign() {
+	"$build/forge" --profile win10-19041-x64 --scenario "samples/scenarios/campaign-$1.json" --format raw --size 1G \
+		--seed "$2" -o "$work/$1" >"$work/forge.log" 2>&1 || { echo "not ok forge: $(cat "$work/forge.log")"; exit 1; }
+}
+campaign first 1
+campaign second 2
+campaign clean 3
+
+# ioc NAME CONDITION...: $work/NAME.ioc, of "TERM|CONDITION|VALUE[|not]" or "AND(", "OR(", ")".
+ioc() {
+	file=$work/$1.ioc
+	echo "<OpenIOC xmlns=\"http://openioc.org/schemas/OpenIOC_1.1\" id=\"$1\"><metadata><short_description>$1</short_description></metadata><criteria><Indicator operator=\"OR\">" >"$file"
+	shift
+	for part in "$@"; do
+		case $part in
+		*'(') echo "<Indicator operator=\"${part%(}\">" ;;
+		')') echo '</Indicator>' ;;
+		*)
+			negate=false
+			case $part in *'|not') negate=true part=${part%|not} ;; esac
+			term=${part%%|*} rest=${part#*|}
+			echo "<IndicatorItem condition=\"${rest%%|*}\" preserve-case=\"false\" negate=\"$negate\"><Context search=\"$term\"/><Content type=\"string\">${rest#*|}</Content></IndicatorItem>"
+			;;
+		esac
+	done >>"$file"
+	echo '</Indicator></criteria></OpenIOC>' >>"$file"
+}
+
+# verdict CLAIM WANT IMAGE IOC: what is said of the one indicator in $work/IOC.ioc.
+verdict() {
+	run -f "$work/$3" ioc match --ioc "$work/$4.ioc"
+	got=$(grep '^\* ' "$work/out" | cut -f1)
+	claim "$1" "$([ "$got" = "* $2" ] || echo "'$got', want '$2': $(cat "$work/err" "$work/out")")"
+}
+
+# ---- a file by its MD5
+md5=$("$eidetic" -f "$work/first" -r text filehash 2>/dev/null | awk -F '\t' '
+	NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+	$at["name"] == "prn.cfg" && length($at["md5"]) == 32 { print $at["md5"]; exit }')
+claim file_has_an_md5 "$([ ${#md5} = 32 ] || echo "'$md5'")"
+ioc md5 "FileItem/Md5sum|is|$md5"
+verdict file_is_found_by_its_md5 true first md5
+ioc md5other 'FileItem/Md5sum|is|0123456789abcdef0123456789abcdef'
+verdict missing_md5_proves_nothing unknown first md5other
+
+# ---- an entity in memory
+ioc process 'AND(' 'ProcessItem/name|is|prnspool.exe' 'ProcessItem/ParentProcessName|is|explorer.exe' \
+	'ProcessItem/HandleList/Handle/Name|is|prn-7f3a9c' 'ProcessItem/HandleList/Handle/Type|is|Mutant' \
+	'ProcessItem/StringList/string|contains|updates.printdrivers.example' ')'
+verdict process_is_one_entity true first process
+claim evidence_has_process_address_and_bytes "$(grep -q "^\*\*\*\*\* -${tab}-${tab}updates.printdrivers.example${tab}prnspool.exe${tab}[0-9]*${tab}0x[0-9a-f]*${tab}private${tab}search${tab}" "$work/out" || cat "$work/out")"
+claim evidence_is_of_that_process_alone "$(grep "${tab}Mutant${tab}" "$work/out" | grep -v "${tab}prnspool.exe${tab}")"
+ioc apart 'AND(' 'ProcessItem/name|is|lsass.exe' 'ProcessItem/HandleList/Handle/Name|is|prn-7f3a9c' ')'
+verdict parts_of_two_processes_are_not_one false first apart
+ioc handle 'AND(' 'ProcessItem/HandleList/Handle/Name|is|prn-7f3a9c' 'ProcessItem/HandleList/Handle/Type|is|File' ')'
+verdict parts_of_two_handles_are_not_one false first handle
+verdict clean_image_lacks_the_process false clean process
+ioc injected 'AND(' 'ProcessItem/name|is|explorer.exe' 'ProcessItem/SectionList/MemorySection/Injected|is|true' ')'
+verdict injected_region_is_found true first injected
+verdict clean_process_is_not_injected false clean injected
+ioc port 'AND(' 'ProcessItem/name|is|prnspool.exe' 'PortItem/remoteIP|is|198.51.100.23' ')'
+verdict process_and_its_endpoint_join true first port
+ioc portother 'AND(' 'ProcessItem/name|is|lsass.exe' 'PortItem/remoteIP|is|198.51.100.23' ')'
+verdict endpoint_of_another_process_does_not_join false first portother
+
+# ---- registry keys and values
+ioc value 'AND(' 'RegistryItem/KeyPath|is|HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run' \
+	'RegistryItem/ValueName|is|PrintSpool' 'RegistryItem/Text|contains|prnspool.exe' ')'
+verdict value_is_found true first value
+ioc valueother 'AND(' 'RegistryItem/ValueName|is|OneDrive' 'RegistryItem/Text|contains|prnspool.exe' ')'
+verdict name_and_data_are_of_one_value false first valueother
+ioc key 'RegistryItem/Path|contains|HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Run'
+verdict key_is_found_by_its_short_root true first key
+
+# ---- combinations, and what nobody answers
+ioc tree 'AND(' 'ProcessItem/name|is|prnspool.exe' 'RegistryItem/Text|contains|prnspool.exe' 'OR(' "FileItem/Md5sum|is|$md5" 'Network/DNS|is|nothing.example' ')' ')'
+verdict one_tree_combines_them true first tree
+ioc dns 'Network/DNS|is|printdrivers.example'
+verdict longer_name_is_another_name unknown first dns
+ioc dnswhole 'Network/DNS|is|updates.printdrivers.example'
+verdict name_is_found true first dnswhole
+ioc nobody 'Snort/Snort|is|alert tcp any'
+verdict term_that_nobody_answers_is_unknown unknown first nobody
+claim term_that_nobody_answers_is_said "$(grep -q 'Snort/Snort: nothing here answers this term' "$work/out" || cat "$work/out")"
+ioc nobodynot 'Snort/Snort|is|alert tcp any|not'
+verdict negation_of_unknown_is_unknown unknown first nobodynot
+run -v -f "$work/first" ioc match --ioc "$work/value.ioc"
+claim only_what_is_named_is_run "$(grep '^# note: .* rows in' "$work/out" | grep -v ': processes: \|: registry: ')"
+
+# ---- the life of an indicator
+set -- --from handles --where process=prnspool.exe --where type=Mutant --from printkey --where 'key~CurrentVersion\Run' \
+	--from netscan --where owner=prnspool.exe
+run -f "$work/first" ioc new --name prnspool "$@" -o "$work/new.ioc"
+claim new_is_written "$([ "$status" = 0 ] && [ -s "$work/new.ioc" ] || cat "$work/err")"
+schema=${EIDETIC_SHARED:-../shared}/data/openioc/spec/OpenIOC_1.1/schemas/ioc.xsd
+if [ -f "$schema" ] && command -v xmllint >/dev/null; then
+	claim new_is_valid "$(xmllint --noout --schema "$schema" "$work/new.ioc" 2>&1 | grep -v validates)"
+else
+	echo 'skip new_is_valid: the schema is not here'
+fi
+verdict new_is_true_where_it_is_from true first new
+run -f "$work/first" ioc new --name prnspool "$@" -o "$work/new.json"
+run -f "$work/first" ioc match --ioc "$work/new.json"
+claim new_bundle_is_true_where_it_is_from "$(grep -q '^\* true' "$work/out" || cat "$work/out")"
+refused new_overwrites_nothing 1 'File exists' -f "$work/first" ioc new "$@" -o "$work/new.ioc"
+run -f "$work/clean" -f "$work/first" -f "$work/second" ioc match --ioc "$work/new.ioc" --fail-on-hit
+claim hit_is_a_status "$([ "$status" = 5 ] || echo "status $status")"
+claim clean_image_is_ranked_last "$(grep "${tab}image${tab}" "$work/out" | tail -1 | grep -q "$work/clean" || cat "$work/out")"
+mkdir "$work/taken"
+run -f "$work/first" -o "$work/taken" ioc collect --ioc "$work/process.ioc" "$work/injected.ioc" "$work/md5.ioc" "$work/value.ioc"
+for part in prnspool.exe 'vad' prn.cfg keys.jsonl; do
+	claim "collect_takes_$part" "$(grep -q "$part.*\"sha256\":\"[0-9a-f]" "$work/taken/manifest.jsonl" || { cat "$work/out"; ls "$work/taken"; })"
+done
+run ioc refine --ioc "$work/new.ioc" --hits "$work/first" "$work/second" --clean "$work/clean" -o "$work/refined.ioc"
+claim refine_says_why "$(grep -q "^removed${tab}prnspool${tab}.*OneDrive.*true in $work/clean, too" "$work/out" || cat "$work/out" "$work/err")"
+claim refine_proposes_what_is_shared "$(grep -q "^shared${tab}.*FileItem/Md5sum is $md5${tab}in all 2 suspect" "$work/out" || cat "$work/out")"
+verdict refined_is_true_of_the_first true first refined
+verdict refined_is_true_of_the_second true second refined
+verdict refined_is_false_of_the_clean false clean refined
+claim lineage_is_kept "$(grep -q 'Refined from .*new.ioc' "$work/refined.ioc" || cat "$work/refined.ioc")"
+
+# ---- the page
+ioc markup 'ProcessItem/name|is|&lt;script&gt;alert(1)&lt;/script&gt;' 'ProcessItem/name|is|prnspool.exe'
+mkdir "$work/page"
+run -f "$work/first" -r html -o "$work/page" ioc match --ioc "$work/markup.ioc" "$work/process.ioc"
+page=$work/page/ioc-report.html
+claim page_is_written "$([ "$status" = 0 ] && [ -s "$page" ] || cat "$work/err")"
+claim page_has_no_foreign_markup "$(grep -c '<script' "$page" | grep -v '^0')"
+claim page_shows_it_as_text "$(grep -q '&lt;script&gt;alert(1)' "$page" || echo missing)"
+claim page_marks_the_process "$(grep -q 'class="mark"><b>prnspool.exe' "$page" || echo missing)"
+claim page_needs_no_network "$(grep -n 'https\?://[^<]*["'"'"')]' "$page" | head -3)"
+
+# ---- wrong use
+refused match_wants_an_image 2 'no image was named' ioc match --ioc "$work/md5.ioc"
+refused match_wants_indicators 2 'no indicators were named' -f "$work/first" ioc match
+refused match_knows_its_options 2 "no option '--iocs'" -f "$work/first" ioc match --iocs x
+truncate -s 16M "$work/empty"
+refused match_wants_windows 3 'no Windows kernel' -f "$work/empty" ioc match --ioc "$work/md5.ioc"
+refused new_wants_rows 2 'from which rows' -f "$work/first" ioc new -o "$work/x.ioc"
+refused new_knows_columns 2 'want COLUMN=VALUE' -f "$work/first" ioc new --from pslist --where nothing=1 -o "$work/x.ioc"
+refused refine_wants_clean_images 2 'against what' ioc refine --ioc "$work/md5.ioc" --hits "$work/first" -o "$work/x.ioc"
+refused collect_wants_a_folder 2 'into which folder' -f "$work/first" ioc collect --ioc "$work/md5.ioc"
+finish
