@@ -110,6 +110,11 @@ static int64_t days_from(int year, int month, int day)
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
+static bool within(int value, int least, int most)
+{
+	return value >= least && value <= most;
+}
+
 // "01/31/2024 13:05:59", or without the time.
 static ei_val date_time(ei_val text)
 {
@@ -120,9 +125,9 @@ static ei_val date_time(ei_val text)
 	snprintf(copy, sizeof copy, "%.*s", (int)text.length, text.s);
 	int got = sscanf(
 		copy, "%2d/%2d/%4d %2d:%2d:%2d", &month, &day, &year, &hour, &minute, &seconds);
-	bool sane = (got == 3 || got == 6) && year >= 1970 && month >= 1 && month <= 12 &&
-		    day >= 1 && day <= 31 && hour >= 0 && hour < 24 && minute >= 0 && minute < 60 &&
-		    seconds >= 0 && seconds < 61;
+	bool sane = (got == 3 || got == 6) && within(year, 1970, 9999) && within(month, 1, 12) &&
+		    within(day, 1, 31) && within(hour, 0, 23) && within(minute, 0, 59) &&
+		    within(seconds, 0, 60);
 	if (!sane)
 		return ei_absent(EI_GARBAGE);
 	return epoch_time((uint64_t)days_from(year, month, day) * 86400 +

@@ -5,6 +5,7 @@
 #include "out/timeline.h"
 #include "run/many.h"
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -212,7 +213,11 @@ static ei_error *side_open(struct side_file *file, bool force, ei_arena *arena)
 {
 	if (!file->path)
 		return NULL;
-	if (!force && !access(file->path, F_OK))
+	struct stat status;
+	bool exists = !stat(file->path, &status);
+	if (exists && !S_ISREG(status.st_mode)) // it would be replaced, not written to
+		return ei_fail(EI_E_USAGE, "'%s' is not a file", file->path);
+	if (exists && !force)
 		return ei_fail(
 			EI_E_USAGE, "'%s' is there already; --force replaces it", file->path);
 	file->partial = ei_text(arena, "%s.partial", file->path);

@@ -48,8 +48,8 @@ struct member {
 	uint32_t count;                // of arrays
 	uint32_t bit, width; // of bit fields; of arrays of arrays kind and size (0: that of
 			     // .target) of what is in the innermost
-	const char *target; // of numbers: the base type's or enumeration's name; of pointers to
-			    // pointers: "pointer"
+	const char *target;  // of numbers: the base type's or enumeration's name; of pointers to
+			     // pointers: "pointer"
 };
 
 // ---- loading --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // ---- the file -------------------------------------------------------------------------------
@@ -159,6 +160,10 @@ ei_error *container_write(const char *format, const struct phys_view *memory,
 			EI_E_USAGE, "no image format '%s', want %s", format, container_formats());
 	EI_TRY(format_fits(chosen, meta));
 
+	// An image has holes, and is removed when it fails: a device would be lost.
+	struct stat status;
+	if (!stat(path, &status) && !S_ISREG(status.st_mode))
+		return ei_fail(EI_E_USAGE, "'%s' is no file that an image can be written to", path);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return ei_fail(EI_E_IO, "cannot create '%s': %s", path, strerror(errno));
