@@ -46,10 +46,11 @@ struct member {
 	enum member_kind element_kind; // of arrays
 	uint32_t element_size;         // of arrays
 	uint32_t count;                // of arrays
-	uint32_t bit, width; // of bit fields; of arrays of arrays kind and size (0: that of
-			     // .target) of what is in the innermost
-	const char *target;  // of numbers: the base type's or enumeration's name; of pointers to
-			     // pointers: "pointer"
+	// Of bit fields. Of arrays of arrays: kind and size of what is in the innermost; 0: those
+	// of `target`.
+	uint32_t bit, width;
+	// Of numbers the base type's or enumeration's name; of pointers to pointers "pointer".
+	const char *target;
 };
 
 // ---- loading --------------------------------------------------------------------------------
