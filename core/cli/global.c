@@ -261,7 +261,9 @@ void global_help(FILE *out)
 	      "in a profile,\n"
 	      "                                                    which symbols images need\n"
 	      "  eidetic registry --hive FILE [--log FILE...]      keys and values of a hive "
-	      "file\n\n"
+	      "file\n"
+	      "  eidetic ioc check|match|new|collect|refine ...    indicators, from evidence to a "
+	      "better one\n\n"
 	      "start with: eidetic -f IMAGE info\n\noptions:\n",
 		out);
 	for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
