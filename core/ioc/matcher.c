@@ -4,6 +4,7 @@
 #include "ioc/matcher.h"
 
 #include "ioc/automaton.h"
+#include "ioc/regex_literal.h"
 #include <inttypes.h>
 #include <time.h>
 
@@ -280,10 +281,10 @@ static void try_regexes(const struct run *run, const struct vector *atoms)
 {
 	for (size_t i = 0; i < atoms->count; i++) {
 		uint32_t index = ((const uint32_t *)atoms->items)[i];
-		enum ioc_truth truth =
-			regex_match(atom_of(run, index)->regex, run->text, run->length);
-		if (truth != IOC_FALSE)
-			give(run, index, truth == IOC_UNKNOWN || run->candidate->cut, false);
+		enum regex_result result =
+			regex_find(atom_of(run, index)->regex, run->text, run->length);
+		if (result != REGEX_ABSENT)
+			give(run, index, result == REGEX_GIVEN_UP || run->candidate->cut, false);
 	}
 }
 

@@ -105,7 +105,11 @@ static ei_error *atom_kind(struct atom *atom)
 		return NULL;
 	case IOC_MATCHES:
 		atom->kind = ATOM_REGEX;
-		return regex_create(pub->value, pub->length, pub->case_sensitive, &atom->regex);
+		return regex_create(pub->value, pub->length,
+			&(struct regex_wish){ .bytes = true,
+				.ignore_case = !pub->case_sensitive,
+				.steps = IOC_MATCH_STEPS_MAX },
+			&atom->regex);
 	case IOC_IS:
 		return equal_kind(atom, type);
 	default:

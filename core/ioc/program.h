@@ -3,8 +3,8 @@
 #ifndef IOC_PROGRAM_H
 #define IOC_PROGRAM_H
 
+#include "base/regex.h"
 #include "ioc/internal.h"
-#include "ioc/regex.h"
 #include "ioc/value.h"
 
 // How an atom is compared.

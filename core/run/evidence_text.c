@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run/evidence_parts.h"
 
-#include "ioc/regex.h"
+#include "ioc/regex_literal.h"
 #include <ctype.h>
 #include <eidetic/scan.h>
 #include <stdlib.h>

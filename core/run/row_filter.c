@@ -1,10 +1,9 @@
 // --filters: parsed once, asked for every row.
 // SPDX-License-Identifier: Apache-2.0
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "run/row_filter.h"
 
+#include "base/regex.h"
 #include "run/value_text.h"
-#include <pcre2.h>
 #include <strings.h>
 
 enum { FILTER_STEPS_MAX = 100000 };
@@ -19,16 +18,11 @@ static int column_like(const struct table *table, const char *name)
 
 static ei_error *expression_compile(struct row_filter *filter)
 {
-	int code;
-	PCRE2_SIZE place;
-	filter->expression = pcre2_compile((PCRE2_SPTR)filter->pattern, PCRE2_ZERO_TERMINATED,
-		PCRE2_UTF | PCRE2_MATCH_INVALID_UTF, &code, &place, NULL);
-	if (filter->expression)
-		return NULL;
-	PCRE2_UCHAR why[128];
-	pcre2_get_error_message(code, why, sizeof why);
-	return ei_fail(EI_E_USAGE, "--filters: pattern '%s', at character %zu: %s", filter->pattern,
-		(size_t)place + 1, (const char *)why);
+	struct regex_wish wish = { .steps = FILTER_STEPS_MAX };
+	EI_TRY_IN(
+		regex_create(filter->pattern, strlen(filter->pattern), &wish, &filter->expression),
+		"--filters: pattern '%s'", filter->pattern);
+	return NULL;
 }
 
 ei_error *row_filter_parse(
@@ -58,23 +52,15 @@ ei_error *row_filter_parse(
 
 void row_filter_deinit(struct row_filter *filter)
 {
-	if (filter->expression)
-		pcre2_code_free(filter->expression);
+	regex_drop(filter->expression);
 	filter->expression = NULL;
 }
 
-static bool expression_found(pcre2_code *code, const char *text, size_t length)
+static bool pattern_found(const struct row_filter *filter, const struct text *text)
 {
-	pcre2_match_data *match = pcre2_match_data_create(1, NULL);
-	pcre2_match_context *context = pcre2_match_context_create(NULL);
-	bool found = false;
-	if (match && context) {
-		pcre2_set_match_limit(context, FILTER_STEPS_MAX);
-		found = pcre2_match(code, (PCRE2_SPTR)text, length, 0, 0, match, context) >= 0;
-	}
-	pcre2_match_context_free(context);
-	pcre2_match_data_free(match);
-	return found;
+	if (filter->expression)
+		return regex_find(filter->expression, text->data, text->length) == REGEX_FOUND;
+	return memmem(text->data, text->length, filter->pattern, strlen(filter->pattern)) != NULL;
 }
 
 static bool cell_found(const struct row_filter *filter, const struct table *table, size_t column,
@@ -84,12 +70,7 @@ static bool cell_found(const struct row_filter *filter, const struct table *tabl
 	struct text text;
 	text_init(&text, 1 << 20);
 	value_text(&text, table, shown->column, cells[shown->cell]);
-	bool found = false;
-	if (text.data)
-		found = filter->expression
-				? expression_found(filter->expression, text.data, text.length)
-				: memmem(text.data, text.length, filter->pattern,
-					  strlen(filter->pattern)) != NULL;
+	bool found = text.data && pattern_found(filter, &text);
 	text_deinit(&text);
 	return found;
 }

@@ -5,13 +5,15 @@
 
 #include "run/rows.h"
 
+struct regex;
+
 // "[+-]column,pattern[!]", as Volatility 3 reads it: '-' turns it round; without a column, any of
 // them; '!' makes the pattern a regular expression. A column is meant by any part of its title.
 struct row_filter {
 	bool exclude;
 	int column; // index into table->columns; -1: any
 	const char *pattern;
-	void *expression; // compiled; NULL: plain text
+	struct regex *expression; // NULL: plain text
 };
 
 EI_CHECKED ei_error *row_filter_parse(

@@ -1,69 +1,12 @@
-// Regular expressions.
+// What every match of a regular expression has in it: most values need not be tried at all.
 // SPDX-License-Identifier: Apache-2.0
-#include "ioc/regex.h"
+#include "ioc/regex_literal.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
+#include "base/base.h"
+#include <stdlib.h>
 
-enum { HEAP_MAX_KIB = 8 << 10, DEPTH_MAX = 5000, LITERAL_SHORTEST = 3 };
+enum { LITERAL_SHORTEST = 3 };
 
-struct regex {
-	pcre2_code *code;
-	pcre2_match_context *limits;
-	pcre2_match_data *match;
-	bool tried; // machine code was made of it, if that can be
-};
-
-ei_error *regex_create(const char *pattern, size_t length, bool case_sensitive, struct regex **out)
-{
-	EI_OWNED(regex) regex = calloc(1, sizeof *regex);
-	if (!regex)
-		return ei_fail(EI_E_NOMEM, "out of memory");
-	uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C;
-	int code = 0;
-	PCRE2_SIZE at = 0;
-	regex->code = pcre2_compile((PCRE2_SPTR)pattern, length,
-		options | (case_sensitive ? 0 : PCRE2_CASELESS), &code, &at, NULL);
-	if (!regex->code) {
-		PCRE2_UCHAR message[160] = "";
-		pcre2_get_error_message(code, message, sizeof message);
-		return ei_fail(EI_E_FORMAT, "byte %zu: %s", at, (const char *)message);
-	}
-	regex->limits = pcre2_match_context_create(NULL);
-	regex->match = pcre2_match_data_create(1, NULL);
-	if (!regex->limits || !regex->match)
-		return ei_fail(EI_E_NOMEM, "out of memory");
-	pcre2_set_match_limit(regex->limits, IOC_MATCH_STEPS_MAX);
-	pcre2_set_depth_limit(regex->limits, DEPTH_MAX);
-	pcre2_set_heap_limit(regex->limits, HEAP_MAX_KIB);
-	*out = EI_GIVE(regex);
-	return NULL;
-}
-
-void regex_drop(struct regex *regex)
-{
-	if (!regex)
-		return;
-	pcre2_match_data_free(regex->match);
-	pcre2_match_context_free(regex->limits);
-	pcre2_code_free(regex->code);
-	free(regex);
-}
-
-enum ioc_truth regex_match(struct regex *regex, const char *text, size_t length)
-{
-	// Most expressions are never tried: their literal is not met.
-	if (!regex->tried)
-		(void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
-	regex->tried = true;
-	int result = pcre2_match(
-		regex->code, (PCRE2_SPTR)text, length, 0, 0, regex->match, regex->limits);
-	if (result == PCRE2_ERROR_NOMATCH)
-		return IOC_FALSE;
-	return result >= 0 ? IOC_TRUE : IOC_UNKNOWN;
-}
-
-// ---- literals -------------------------------------------------------------------------------
 struct scan {
 	const char *at, *end;
 	char *run, *best;
