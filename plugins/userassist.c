@@ -278,11 +278,14 @@ static void emit_value(const struct listing *l, const ei_value *value)
 {
 	ei_val name = clear_name(l->run, ei_value_name(value)), bytes = ei_value_bytes(value);
 	ei_val cells[COLUMNS];
-	for (int i = 0; i < COLUMNS; i++)
-		cells[i] = ei_absent(ei_has(bytes) ? EI_NONE : bytes.state);
-	cells[RAW] = l->compat ? ei_value_vol3(value) : bytes;
 	// UEME_CTLSESSION and the like are longer: they are about all the others.
 	uint32_t length = ei_has(bytes) ? bytes.length : 0;
+	bool is_known = length == OLD_SIZE || length >= NEW_SIZE;
+	for (int i = 0; i < COLUMNS; i++)
+		cells[i] = ei_absent(!ei_has(bytes) ? bytes.state
+				     : is_known     ? EI_NONE
+						    : EI_GARBAGE);
+	cells[RAW] = l->compat ? ei_value_vol3(value) : bytes;
 	if (length == NEW_SIZE || (l->compat && length > NEW_SIZE))
 		new_cells(l->run, bytes.b, cells);
 	else if (length == OLD_SIZE)

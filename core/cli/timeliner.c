@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
-#include "out/timeline.h"
+#include "cli/timeliner_vol3.h"
 #include "run/many.h"
 #include <errno.h>
 #include <sys/stat.h>
@@ -60,6 +60,7 @@ struct sources {
 	size_t failed, partial;
 	struct many_error failure, unfit; // of what failed, and of what the image is not fit for
 	size_t ran;
+	bool vol3;
 	struct timeline *timeline;
 	struct progress progress;
 };
@@ -83,13 +84,13 @@ static bool has_times(const ei_plugin *plugin)
 }
 
 // A part of the plugin's name, or of Volatility's.
-static bool is_wanted(const struct wish *wish, const ei_plugin *plugin)
+static bool is_wanted(const struct wish *wish, const ei_plugin *plugin, bool retold)
 {
 	for (size_t i = 0; i < wish->filters.count; i++)
 		if (strstr(plugin->name, wish->filters.items[i]) ||
 			(plugin->vol3 && strstr(plugin->vol3, wish->filters.items[i])))
 			return true;
-	return !wish->filters.count && !plugin->retells;
+	return !wish->filters.count && (retold || !plugin->retells);
 }
 
 // Plugins that can go deeper do when asked to.
@@ -137,6 +138,9 @@ static ei_error *sources_named(const struct wish *wish, const struct plugin_set 
 		EI_TRY(plugin_set_find(plugins, name, &plugin));
 		if (!has_times(plugin))
 			return ei_fail(EI_E_USAGE, "timeliner: '%s' has no times", plugin->name);
+		if (sources->vol3 && !vol3_forms(plugin))
+			return ei_fail(EI_E_USAGE, "timeliner: Volatility 3 has no times of '%s'",
+				plugin->name);
 		EI_TRY(source_add(wish, plugin, arena, sources));
 	}
 	return NULL;
@@ -149,7 +153,9 @@ static ei_error *sources_choose(const struct wish *wish, const struct plugin_set
 		EI_TRY(sources_named(wish, plugins, wish->plugins.items[i], arena, sources));
 	for (size_t i = 0; !wish->plugins.count && i < plugin_set_count(plugins); i++) {
 		const ei_plugin *plugin = plugin_set_at(plugins, i);
-		if (!plugin->asks && has_times(plugin) && is_wanted(wish, plugin))
+		bool fits = sources->vol3 ? vol3_forms(plugin) != NULL
+					  : !plugin->asks && has_times(plugin);
+		if (fits && is_wanted(wish, plugin, sources->vol3))
 			EI_TRY(source_add(wish, plugin, arena, sources));
 	}
 	if (!sources->count)
@@ -162,7 +168,9 @@ static ei_error *sources_choose(const struct wish *wish, const struct plugin_set
 static ei_error *source_open(void *context, size_t index, struct row_sink **out)
 {
 	struct sources *sources = context;
-	return timeline_source(sources->timeline, (unsigned)index, sources->plugins[index], out);
+	const ei_plugin *plugin = sources->plugins[index];
+	return timeline_source(sources->timeline, (unsigned)index, plugin,
+		sources->vol3 ? vol3_forms(plugin) : NULL, out);
 }
 
 static void source_end(void *context, size_t index, struct many_end *end)
@@ -188,7 +196,7 @@ static void source_end(void *context, size_t index, struct many_end *end)
 
 static void gather(const struct session *session, struct sources *sources)
 {
-	const struct run_wish common = { .cancelled = cancelled };
+	const struct run_wish common = { .cancelled = cancelled, .compat = sources->vol3 };
 	run_many(session, &(struct many_wish){
 				  .common = &common,
 				  .plugins = sources->plugins,
@@ -288,17 +296,25 @@ static ei_error *row_show(const struct show *show, const struct timeline_event *
 					  });
 }
 
+static bool has_time(const struct timeline_event *event)
+{
+	for (size_t i = 0; i < TIMELINE_KINDS; i++)
+		if (event->times[i])
+			return true;
+	return false;
+}
+
 static ei_error *event_show(void *context, const struct timeline_event *event)
 {
 	struct show *show = context;
 	if (__atomic_load_n(cancelled, __ATOMIC_RELAXED))
 		return ei_fail(EI_E_CANCELLED, "cancelled");
-	if (show->body->stream && event->is_first) {
+	if (show->body->stream && event->is_first && has_time(event)) {
 		text_clear(&show->line);
 		timeline_body(&show->line, event);
 		EI_TRY(side_write(show->body, &show->line));
 	}
-	if (show->timesketch->stream) {
+	if (show->timesketch->stream && event->time) {
 		text_clear(&show->line);
 		timeline_timesketch(&show->line, event, show->image);
 		EI_TRY(side_write(show->timesketch, &show->line));
@@ -524,19 +540,19 @@ static ei_error *timeliner(const struct global *global, const struct plugin_set 
 	ei_arena *arena, struct sources *sources, enum exit_status *status)
 {
 	struct wish wish = { 0 };
-	struct global own = *global;
 	struct profile_store store;
 	EI_OWNED(session) session = NULL;
 	EI_OWNED(timeline) timeline = NULL;
+	sources->vol3 = global->compat != NULL;
 	EI_TRY(words_read(global, &wish));
 	EI_TRY(body_choose(global, &wish, arena));
 	EI_TRY(sources_choose(&wish, plugins, arena, sources));
-	own.compat = NULL; // of the list, not of the plugins behind it
-	EI_TRY(open_session(&own, &store, &session));
+	EI_TRY(open_session(global, &store, &session));
 	EI_TRY(unless_cancelled());
 	EI_TRY(timeline_create(&(struct timeline_wish){ .memory = MEMORY,
 				       .source_max = SOURCE_EVENTS_MAX,
-				       .fields = wish.timesketch != NULL },
+				       .fields = wish.timesketch != NULL,
+				       .by_kind = sources->vol3 },
 		&timeline));
 	sources->timeline = timeline;
 	progress_init(&sources->progress, global->quiet ? "never" : global->progress);

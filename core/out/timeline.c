@@ -71,6 +71,7 @@ struct collector {
 	struct row_sink sink;
 	struct timeline *timeline;
 	struct source *source;
+	const struct timeline_forms *forms; // NULL: none
 	uint32_t rank;
 	const struct table *table;
 	uint16_t *order; // shown columns, as a description has them
@@ -188,7 +189,7 @@ static void times_gather(
 	}
 }
 
-static ei_error *event_add(struct collector *collector, const struct record *record)
+static ei_error *event_add(struct collector *collector, struct record *record)
 {
 	uint64_t most = collector->timeline->wish.source_max;
 	if (most && collector->events >= most) {
@@ -198,14 +199,102 @@ static ei_error *event_add(struct collector *collector, const struct record *rec
 	if (collector->piece.size + RECORD_MAX > PIECE_MAX)
 		EI_TRY(piece_end(&collector->piece, &collector->timeline->parts));
 	collector->events++;
+	record->by_kind = collector->timeline->wish.by_kind;
+	record->description = (uint32_t)MIN(collector->description.length, (size_t)DESCRIPTION_MAX);
+	record->fields = (uint32_t)collector->fields.length;
 	return piece_add(&collector->piece, record,
 		collector->description.data ? collector->description.data : "",
 		collector->fields.data ? collector->fields.data : "");
 }
 
+// ---- events with a form -----------------------------------------------------------------------
+
+static const struct shown_column *column_named(
+	const struct table *table, const char *name, size_t length)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const char *own = table->columns[i].column->name;
+		if (strlen(own) == length && !memcmp(own, name, length))
+			return &table->columns[i];
+	}
+	return NULL;
+}
+
+static ei_state state_of(const struct table *table, const ei_val *cells, const char *name)
+{
+	const struct shown_column *shown = column_named(table, name, strlen(name));
+	return shown ? cells[shown->cell].state : EI_NONE;
+}
+
+static bool form_fits(
+	const struct timeline_form *form, const struct table *table, const ei_val *cells)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(form->needs); i++)
+		if (form->needs[i] && state_of(table, cells, form->needs[i]) != EI_OK)
+			return false;
+	return !form->applies || state_of(table, cells, form->applies) != EI_NONE;
+}
+
+static void form_cell(
+	struct text *out, const struct table *table, const struct shown_column *shown, ei_val value)
+{
+	const struct ei_column *column = shown->column;
+	if (value.state != EI_OK)
+		text_addf(out, "%s", column->vol3_absent ? column->vol3_absent : "N/A");
+	else if (column->kind == EI_ADDR)
+		text_addf(out, "%" PRIu64, value_address(table, value));
+	else if (column->kind == EI_HEX)
+		text_addf(out, "%" PRIu64, value.u);
+	else
+		value_text(out, table, column, value);
+}
+
+static void form_text(
+	struct text *out, const char *form, const struct table *table, const ei_val *cells)
+{
+	text_clear(out);
+	while (*form) {
+		size_t plain = strcspn(form, "{");
+		text_add(out, form, plain);
+		form += plain;
+		if (!*form)
+			return;
+		size_t length = strcspn(++form, "}");
+		const struct shown_column *shown = column_named(table, form, length);
+		if (shown)
+			form_cell(out, table, shown, cells[shown->cell]);
+		form += length + (form[length] == '}');
+	}
+}
+
+static ei_error *forms_row(struct collector *collector, const ei_val *cells)
+{
+	const struct table *table = collector->table;
+	struct record record = { .rank = collector->rank, .is_first = true };
+	for (size_t i = 0; i < ARRAY_LENGTH(collector->forms->forms); i++) {
+		const struct timeline_form *form = &collector->forms->forms[i];
+		const struct shown_column *shown =
+			form->text ? column_named(table, form->time, strlen(form->time)) : NULL;
+		if (!shown || !form_fits(form, table, cells))
+			continue;
+		if (!time_of(shown, cells, &record.time))
+			record.time = 0;
+		record.column = shown->cell;
+		record.times[form->kind] = record.time;
+		form_text(&collector->description, form->text, table, cells);
+		fields_make(collector, cells);
+		EI_TRY(event_add(collector, &record));
+	}
+	return NULL;
+}
+
+// ---- the sink -------------------------------------------------------------------------------
+
 static ei_error *collector_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
 {
 	struct collector *collector = (struct collector *)sink;
+	if (collector->forms)
+		return forms_row(collector, cells);
 	const struct table *table = collector->table;
 	struct record record = { .rank = collector->rank, .is_first = true };
 	uint64_t row_times[TIMELINE_KINDS] = { 0 };
@@ -221,9 +310,6 @@ static ei_error *collector_row(struct row_sink *sink, uint32_t depth, const ei_v
 			described = true;
 		}
 		record.column = table->columns[i].cell;
-		record.description =
-			(uint32_t)MIN(collector->description.length, (size_t)DESCRIPTION_MAX);
-		record.fields = (uint32_t)collector->fields.length;
 		memcpy(record.times, row_times, sizeof record.times);
 		enum timeline_kind kind = kind_of(table->columns[i].column);
 		struct record own = record;
@@ -291,8 +377,8 @@ void timeline_drop(struct timeline *timeline)
 	free(timeline);
 }
 
-ei_error *timeline_source(
-	struct timeline *timeline, unsigned rank, const ei_plugin *plugin, struct row_sink **out)
+ei_error *timeline_source(struct timeline *timeline, unsigned rank, const ei_plugin *plugin,
+	const struct timeline_forms *forms, struct row_sink **out)
 {
 	if (rank >= TIMELINE_SOURCES_MAX)
 		return ei_fail(EI_E_LIMIT, "more than %d sources", TIMELINE_SOURCES_MAX);
@@ -304,6 +390,7 @@ ei_error *timeline_source(
 	collector->timeline = timeline;
 	collector->source = &timeline->sources[rank];
 	collector->source->plugin = plugin;
+	collector->forms = forms;
 	collector->rank = rank;
 	text_init(&collector->description, 1 << 20);
 	text_init(&collector->fields, 1 << 20);

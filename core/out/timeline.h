@@ -21,6 +21,7 @@ struct timeline_wish {
 	size_t memory;       // bytes of events that are kept in memory, about
 	uint64_t source_max; // events of one source; 0: all
 	bool fields;         // keep the rows' columns as JSON, too
+	bool by_kind;        // in the order of the times by kind, what has none last
 };
 
 // What a time means to those who know four kinds.
@@ -32,8 +33,24 @@ enum timeline_kind {
 	TIMELINE_KINDS,
 };
 
+// An event as another program words it, where rows are told by its rules instead of the one above.
+struct timeline_form {
+	const char *time; // name of its column
+	enum timeline_kind kind;
+	const char *text;     // "{pid}" is the value of that column; numbers are decimal
+	const char *needs[2]; // names of columns without whose values there is no such event
+	const char *applies;  // name of a column that must not be EI_NONE
+};
+
+// Those of one plugin. A row's events come in their order, each with the times of those before.
+// What a row has no time for is an event without a time.
+struct timeline_forms {
+	const char *plugin;
+	struct timeline_form forms[4]; // the first without a text is the end
+};
+
 struct timeline_event {
-	uint64_t time;                  // FILETIME
+	uint64_t time;                  // FILETIME; 0: none, of events that have a form only
 	uint64_t times[TIMELINE_KINDS]; // all of its row, by kind; 0: none
 	bool is_first;                  // of those that share `times`
 	const ei_plugin *plugin;
@@ -47,9 +64,10 @@ EI_CHECKED ei_error *timeline_create(const struct timeline_wish *wish, struct ti
 void timeline_drop(struct timeline *timeline); // NULL is allowed
 EI_OWNER(timeline, timeline_drop);
 
-// The sink of one source. `rank` orders events of the same time, and is its own.
-EI_CHECKED ei_error *timeline_source(
-	struct timeline *timeline, unsigned rank, const ei_plugin *plugin, struct row_sink **out);
+// The sink of one source. `rank` orders events of the same time, and is its own. `forms`: NULL, or
+// lives as long as the sink.
+EI_CHECKED ei_error *timeline_source(struct timeline *timeline, unsigned rank,
+	const ei_plugin *plugin, const struct timeline_forms *forms, struct row_sink **out);
 
 // Notes of a source, a line each; "" when there are none. Whether it had more events than are kept.
 const char *timeline_notes(const struct timeline *timeline, unsigned rank);
@@ -62,7 +80,7 @@ EI_CHECKED ei_error *timeline_each(struct timeline *timeline,
 
 // ---- formats that other tools read ------------------------------------------------------------
 // Appends a line of a body file (mactime 3.x: MD5|name|inode|mode|UID|GID|size|atime|mtime|ctime|
-// crtime). Only for events that are first.
+// crtime). Only for events that are first, and that have a time.
 void timeline_body(struct text *out, const struct timeline_event *event);
 // Appends a line of JSON as Timesketch wants it; with `fields`.
 void timeline_timesketch(struct text *out, const struct timeline_event *event, const char *image);

@@ -45,6 +45,8 @@ static int compare_bytes(const uint8_t *a, size_t a_size, const uint8_t *b, size
 static int record_compare(const uint8_t *a, const uint8_t *b)
 {
 	struct record x = record_at(a), y = record_at(b);
+	for (size_t i = 0; x.by_kind && i < TIMELINE_KINDS; i++)
+		COMPARE(times[i] - 1); // none, 0, is last
 	COMPARE(time);
 	COMPARE(rank);
 	COMPARE(column);

@@ -17,7 +17,7 @@ struct record {
 	uint64_t time, times[TIMELINE_KINDS];
 	uint32_t rank, column;
 	uint32_t is_first, description, fields;
-	uint32_t zero; // records are compared as bytes
+	uint32_t by_kind; // of all records, or of none: `times` say the order; no padding follows
 };
 
 enum { RECORD_MAX = sizeof(struct record) + DESCRIPTION_MAX + FIELDS_MAX };

@@ -126,6 +126,7 @@ struct pool_state {
 	size_t tag_count;
 	const struct hit *hits;
 	size_t hit_count, next;
+	uint64_t block_at;       // of the present object: its block's address, in its space
 	uint64_t recent[RECENT]; // physical addresses of objects given
 	size_t recent_next;
 	pool_header header; // tables, without an object
@@ -373,6 +374,7 @@ static bool pool_advance(ei_iter *it, ei_obj *object, const ei_layout *layout)
 		const ei_space *space;
 		uint64_t address;
 		block_where(run, &block, offset, &space, &address);
+		state->block_at = address - offset;
 		ei_arena_rewind(run->scratch, it->mark);
 		*object = ei_open(run, space, address, layout);
 		it->found = EI_BY_SCAN | (block.va ? found_listed(&state->query, address) : 0);
@@ -451,6 +453,12 @@ ei_iter ei_pool_hits(ei_run *run, const ei_pool_wish *wish)
 		.type = wish->type,
 	};
 	return pool_objects(run, &query);
+}
+
+uint64_t ei_pool_block(const ei_iter *it)
+{
+	const struct pool_state *state = it->state;
+	return it->advance == pool_advance ? state->block_at : 0;
 }
 
 ei_val ei_scan_offset(ei_run *run, const ei_obj *object)

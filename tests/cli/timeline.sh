@@ -41,6 +41,13 @@ run -q -r csv -f "$image" --filters event,exited timeliner
 claim rows_can_be_filtered "$(sed 1d "$work/out" | cut -d, -f3 | grep -vx exited | head -1)"
 run -q -r csv --compat vol3 -f "$image" timeliner
 claim compat_has_volatilitys_columns "$([ "$(head -1 "$work/out" | tr -d '\r')" = 'TreeDepth,Plugin,Description,Created Date,Modified Date,Accessed Date,Changed Date' ] || head -1 "$work/out")"
+claim compat_has_volatilitys_words "$(for words in 'PsList,Process: 4 System ([0-9]*),' 'PsScan,Process: 4 System ([0-9]*),' \
+	'ThrdScan,Thread: Tid [0-9]* in Pid [0-9]* (Offset [0-9]*),' 'NetScan,.*Network connection: Process [0-9]* '; do
+	grep -q "0,$words" "$work/out" || echo "nothing like $words"
+done)"
+claim compat_has_volatilitys_plugins "$(sed 1d "$work/out" | cut -d, -f2 | sort -u |
+	grep -vxE 'PsList|PsScan|Sessions|SymlinkScan|Amcache|UserAssist|ThrdScan|NetScan|UnloadedModules|DllList')"
+refused compat_has_no_others 2 'has no times of' --compat vol3 -f "$image" timeliner --plugins hivelist
 
 # ---- files
 claim body_has_eleven_fields "$(awk -F'|' 'NF != 11' "$work/body" | head -1)"

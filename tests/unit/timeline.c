@@ -61,7 +61,7 @@ static struct timeline *timeline_of(size_t memory, uint64_t most)
 static struct row_sink *source(struct timeline *timeline, unsigned rank)
 {
 	struct row_sink *sink = NULL;
-	assert_null(timeline_source(timeline, rank, &plugin, &sink));
+	assert_null(timeline_source(timeline, rank, &plugin, NULL, &sink));
 	assert_null(sink->begin(sink, &table));
 	return sink;
 }
@@ -70,6 +70,14 @@ static void source_end(struct row_sink *sink)
 {
 	assert_null(sink->end(sink, &(struct trailer){ .complete = true }));
 	row_sink_drop(sink);
+}
+
+static struct row_sink *worded_source(struct timeline *timeline, const struct timeline_forms *forms)
+{
+	struct row_sink *sink = NULL;
+	assert_null(timeline_source(timeline, 0, &plugin, forms, &sink));
+	assert_null(sink->begin(sink, &table));
+	return sink;
 }
 
 // ---- what comes out -------------------------------------------------------------------------
@@ -128,6 +136,47 @@ static void same_event_is_given_once(void **state)
 		row(sink, 4, "a", 20, 0);
 	source_end(sink);
 	expect_events(timeline, "20 created 1: name a, pid 4, timestamp 0x1000\n");
+}
+
+static const struct timeline_forms forms = { "sample",
+	{
+		{ "created", TIMELINE_CREATED, "{name} is {pid} at {timestamp}", { 0 } },
+		{ "exited", TIMELINE_MODIFIED, "{name} ends", { "name", "exited" } },
+		{ "loaded", TIMELINE_CREATED, "{name} is loaded", { 0 }, "loaded" },
+	} };
+
+static void events_of_forms_say_what_they_are_told_to(void **state)
+{
+	(void)state;
+	struct timeline *timeline = timeline_of(1 << 20, 0);
+	struct row_sink *sink = worded_source(timeline, &forms);
+	row(sink, 4, "a", 20, 30);
+	row(sink, 5, NULL, 40, 50);
+	source_end(sink);
+	expect_events(timeline, "0 loaded 1: N/A is loaded\n"
+				"0 loaded 1: a is loaded\n"
+				"20 created 1: a is 4 at 4096\n"
+				"30 exited 1: a ends\n"
+				"40 created 1: N/A is 5 at 4096\n");
+}
+
+static void what_has_no_time_is_last_in_the_order_by_kind(void **state)
+{
+	(void)state;
+	struct timeline *timeline = NULL;
+	struct timeline_wish wish = { .memory = 1 << 20, .by_kind = true };
+	struct timeline_forms two = forms;
+	two.forms[2] = (struct timeline_form){ 0 };
+	assert_null(timeline_create(&wish, &timeline));
+	struct row_sink *sink = worded_source(timeline, &two);
+	row(sink, 4, "none", 0, 0);
+	row(sink, 5, "gone", 0, 7);
+	row(sink, 6, "made", 20, 0);
+	source_end(sink);
+	expect_events(timeline, "20 created 1: made is 6 at 4096\n"
+				"7 exited 1: gone ends\n"
+				"0 created 1: gone is 5 at 4096\n"
+				"0 created 1: none is 4 at 4096\n");
 }
 
 static void second_time_of_a_kind_stands_alone(void **state)
@@ -321,6 +370,8 @@ int main(void)
 		cmocka_unit_test(events_are_in_order_of_time_then_source),
 		cmocka_unit_test(rows_without_times_are_no_events),
 		cmocka_unit_test(same_event_is_given_once),
+		cmocka_unit_test(events_of_forms_say_what_they_are_told_to),
+		cmocka_unit_test(what_has_no_time_is_last_in_the_order_by_kind),
 		cmocka_unit_test(second_time_of_a_kind_stands_alone),
 		cmocka_unit_test(events_past_the_bound_are_left_out_and_that_is_known),
 		cmocka_unit_test(long_cells_are_cut_between_characters),

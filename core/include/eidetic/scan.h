@@ -183,6 +183,10 @@ typedef struct ei_pool_wish {
 
 EI_API ei_iter ei_pool_hits(ei_run *run, const ei_pool_wish *wish);
 
+// The address of the _POOL_HEADER whose block the present object of ei_pool_hits(), or of another
+// scan by pool tag, is in; in the object's own space. 0 of other iterators, and before the first.
+EI_API uint64_t ei_pool_block(const ei_iter *it);
+
 // Where a scanned object is: its address; with --compat vol3, where Volatility says that it is,
 // which before Windows 10 is a physical address.
 EI_API ei_val ei_scan_offset(ei_run *run, const ei_obj *object);
