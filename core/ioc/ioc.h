@@ -339,6 +339,20 @@ void ioc_evidence_partial(struct ioc_evidence *evidence, const char *domain, uin
 // A hit that was found otherwise: by text search, by YARA, by hashing.
 void ioc_evidence_hit(struct ioc_evidence *evidence, uint32_t atom, uint32_t entity, uint64_t mark);
 
+// Text as it lies in memory, a byte a character, and the part of it that an atom's value was found
+// in.
+struct ioc_text {
+	const char *bytes;
+	size_t length, start, end;
+	bool labels; // the part is spelled as DNS has names: a length before each label
+};
+
+// Whether that part answers the atom: `contains`, or `is` by what is around it. A name is whole at
+// labels, an address at digits, a URL where it ends, all else at words. False also for conditions
+// that are about the text that the part is in: ioc_evidence_value() asks those.
+bool ioc_text_answers(const struct ioc_atom *atom, const struct ioc_text *text);
+bool ioc_term_is_host(const struct ioc_term *term); // its values are names of hosts
+
 // How many hits there are so far: more after a value that some condition is true of.
 size_t ioc_evidence_hit_count(const struct ioc_evidence *evidence);
 

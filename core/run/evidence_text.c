@@ -21,8 +21,6 @@ static const char source_name[] = "search";
 static const char *const text_documents[] = { "Network/", "UrlHistoryItem/", "urlMonitorEvent/",
 	"Email/", "Memory/", "DnsEntryItem/", "dnsLookupEvent/", "ProcessItem/StringList/",
 	"FileItem/StringList/", "DriverItem/StringList/", "Yara/TextString" };
-static const char *const name_documents[] = { "Network/DNS", "DnsEntryItem/", "dnsLookupEvent/",
-	"urlMonitorEvent/hostname" };
 
 static bool begins_any(const char *name, const char *const *list, size_t count)
 {
@@ -35,11 +33,6 @@ static bool begins_any(const char *name, const char *const *list, size_t count)
 static bool is_text_term(const struct ioc_term *term)
 {
 	return begins_any(term->name, text_documents, ARRAY_LENGTH(text_documents));
-}
-
-static bool is_domain_term(const struct ioc_term *term)
-{
-	return begins_any(term->name, name_documents, ARRAY_LENGTH(name_documents));
 }
 
 // ---- literals -------------------------------------------------------------------------------
@@ -152,7 +145,7 @@ static ei_error *atom_add(struct texts *t, uint32_t index)
 	uint32_t length = atom_literal(atom, text);
 	if (length < EI_TERM_SHORTEST || length > EI_TERM_LONGEST)
 		return NULL; // stays unknown
-	uint32_t literal = literal_get(t, text, length, is_domain_term(atom->term));
+	uint32_t literal = literal_get(t, text, length, ioc_term_is_host(atom->term));
 	if (literal == UINT32_MAX ||
 		!grow((void **)&t->asks, t->ask_count, &t->ask_room, sizeof *t->asks))
 		return ei_fail(EI_E_NOMEM, "out of memory");
@@ -180,6 +173,7 @@ static ei_error *literals_gather(struct texts *t)
 // Text as it stands in memory, a byte a character, with what is around it in its page.
 struct around {
 	char text[2 * AROUND + EI_TERM_LONGEST + 2];
+	size_t length;
 	size_t start, end;  // of the hit
 	size_t first, last; // of the printable run that it is in
 };
@@ -222,6 +216,7 @@ static void around_read(struct texts *t, const ei_hit *hit, struct around *out)
 	else
 		memcpy(out->text, bytes, got);
 	out->text[length] = 0;
+	out->length = length;
 	out->start = MIN(before / unit, length);
 	out->end = MIN(out->start + hit->length / unit, length);
 	out->first = out->start;
@@ -230,22 +225,6 @@ static void around_read(struct texts *t, const ei_hit *hit, struct around *out)
 		out->first--;
 	while (out->last < length && is_printable(out->text[out->last]))
 		out->last++;
-}
-
-static bool is_name_byte(char c)
-{
-	return isalnum((unsigned char)c) || c == '-' || c == '_';
-}
-
-// Not a part of a longer name: "www.example" is not "example", nor is "example.com".
-static bool is_whole_name(const struct around *a, const ei_hit *hit)
-{
-	if (hit->flags & EI_HIT_LABELS) // a zero ends a name, and a length begins each label
-		return true;
-	char before = a->start ? a->text[a->start - 1] : 0, behind = a->text[a->end];
-	if (is_name_byte(before) || before == '.')
-		return false;
-	return !is_name_byte(behind) && !(behind == '.' && is_name_byte(a->text[a->end + 1]));
 }
 
 // ---- who holds it ---------------------------------------------------------------------------
@@ -363,28 +342,37 @@ static void hit_keep(struct texts *t, uint32_t index, const struct ioc_term *ter
 // of the matcher, which knows all conditions.
 static bool hit_answers(const struct ioc_atom *atom, const struct around *a, const ei_hit *hit)
 {
-	if (atom->condition == IOC_CONTAINS)
-		return !atom->case_sensitive ||
-		       (a->end - a->start == atom->length &&
-			       !memcmp(a->text + a->start, atom->value, atom->length));
-	return atom->condition == IOC_IS && is_domain_term(atom->term) && is_whole_name(a, hit);
+	struct ioc_text text = { a->text, a->length, a->start, a->end, hit->flags & EI_HIT_LABELS };
+	return ioc_text_answers(atom, &text);
 }
 
+static bool run_hits(struct texts *t, const struct ioc_atom *atom, struct known known,
+	const char *text, size_t length)
+{
+	struct evidence *evidence = t->evidence;
+	size_t before = ioc_evidence_hit_count(evidence->logic);
+	ei_val run = { .s = text, .length = (uint32_t)length, .kind = EI_STR, .state = EI_OK };
+	ioc_evidence_value(evidence->logic, atom->term->name, known.entity, run);
+	return ioc_evidence_hit_count(evidence->logic) != before;
+}
+
+// A string ends where ASCII does, too: what lies behind it need not be text.
 static void run_ask(struct texts *t, const struct ioc_atom *atom, struct known known,
 	const struct around *a, const ei_owner *owner, const ei_hit *hit)
 {
-	struct evidence *evidence = t->evidence;
-	ei_val run = { .s = a->text + a->first,
-		.length = (uint32_t)(a->last - a->first),
-		.kind = EI_STR,
-		.state = EI_OK };
-	size_t before = ioc_evidence_hit_count(evidence->logic);
-	ioc_evidence_value(evidence->logic, atom->term->name, known.entity, run);
-	if (ioc_evidence_hit_count(evidence->logic) != before)
+	size_t first = a->start, last = a->end;
+	while (first > a->first && (unsigned char)a->text[first - 1] < 0x80)
+		first--;
+	while (last < a->last && (unsigned char)a->text[last] < 0x80)
+		last++;
+	bool found = run_hits(t, atom, known, a->text + a->first, a->last - a->first);
+	if (!found && (first > a->first || last < a->last))
+		found = run_hits(t, atom, known, a->text + first, last - first);
+	if (found)
 		hit_keep(t, IOC_NO_ATOM, atom->term, known, a, owner, hit);
 	// One text that does not fit says nothing of the others.
 	ioc_evidence_value(
-		evidence->logic, atom->term->name, known.entity, ei_absent(EI_UNREADABLE));
+		t->evidence->logic, atom->term->name, known.entity, ei_absent(EI_UNREADABLE));
 }
 
 static void owner_take(
