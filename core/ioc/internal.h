@@ -118,6 +118,7 @@ bool stix_claims(const struct tree *root);
 ei_error *stix_read(struct reading *reading, const struct tree *root);
 bool misp_claims(const struct tree *root);
 ei_error *misp_read(struct reading *reading, const struct tree *root);
+bool misp_is_manifest(const struct tree *root);
 
 // A STIX pattern below `parent`; false, with a note, for one that cannot be read.
 bool stix_pattern(struct reading *reading, struct ioc_node *parent, const char *pattern);

@@ -1,7 +1,7 @@
 // JSON: STIX bundles and MISP events, told apart by what is in them.
 // SPDX-License-Identifier: Apache-2.0
 #include "ioc/internal.h"
-#include "profile/json_tree.h"
+#include "base/json_tree.h"
 
 ei_error *json_read(struct reading *reading, char *text, size_t length)
 {
@@ -15,8 +15,11 @@ ei_error *json_read(struct reading *reading, char *text, size_t length)
 		reading->format = IOC_MISP;
 		error = misp_read(reading, root);
 	} else {
-		error = ei_fail(
-			EI_E_UNKNOWN, "this JSON is neither a STIX bundle nor a MISP event");
+		error = misp_is_manifest(root)
+				? ei_fail(EI_E_UNKNOWN, "it is the manifest of a MISP feed: its "
+							"events are files of their own")
+				: ei_fail(EI_E_UNKNOWN,
+					  "this JSON is neither a STIX bundle nor a MISP event");
 	}
 	free(root);
 	return error;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ioc/rules.h"
 #include "ioc/typed.h"
-#include "profile/json_tree.h"
+#include "base/json_tree.h"
 
 struct event {
 	struct reading *reading;
@@ -31,6 +31,13 @@ bool misp_claims(const struct tree *root)
 {
 	const struct tree *response = response_of(root);
 	return is_event(response) || is_event(first_of(response));
+}
+
+// A feed's index of events: what is told of each, by its id.
+bool misp_is_manifest(const struct tree *root)
+{
+	struct tree_member first = tree_first(root);
+	return first.key && strlen(first.key) == 36 && tree_get(first.value, "info");
 }
 
 static bool is_true(const struct tree *value)
@@ -84,7 +91,8 @@ static void event_read(struct reading *reading, const struct tree *root)
 	const struct tree *end = objects ? objects + objects->skip : NULL;
 	if (objects && objects->kind == TREE_ARRAY)
 		for (const struct tree *object = objects + 1; object < end; object += object->skip)
-			attributes_read(&event, tree_get(object, "Attribute"));
+			if (!is_true(tree_get(object, "deleted")))
+				attributes_read(&event, tree_get(object, "Attribute"));
 	if (event.attributes && !event.marked)
 		reading_note(reading, 0,
 			"none of the %zu attributes of '%.80s' is marked for detection (to_ids)",

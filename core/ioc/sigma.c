@@ -63,16 +63,17 @@ yaml_node_t *sigma_get(const struct sigma *sigma, yaml_node_t *mapping, const ch
 	return NULL;
 }
 
-static ei_error *conditions_read(struct sigma *sigma, yaml_node_t *detection)
+static ei_error *conditions_read(
+	struct sigma *sigma, struct ioc_node *parent, yaml_node_t *detection)
 {
 	yaml_node_t *condition = sigma_get(sigma, detection, "condition");
 	if (!condition)
 		return ei_fail(EI_E_FORMAT, "the detection has no condition");
 	if (condition->type == YAML_SCALAR_NODE)
-		return sigma_condition(sigma, NULL, detection, sigma_text(condition));
+		return sigma_condition(sigma, parent, detection, sigma_text(condition));
 	if (condition->type != YAML_SEQUENCE_NODE)
 		return ei_fail(EI_E_FORMAT, "the condition is no text");
-	struct ioc_node *any = node_add(sigma->reading, NULL, IOC_OR);
+	struct ioc_node *any = node_add(sigma->reading, parent, IOC_OR);
 	yaml_node_item_t *item = condition->data.sequence.items.start;
 	for (; item < condition->data.sequence.items.top; item++)
 		EI_TRY(sigma_condition(
@@ -113,12 +114,7 @@ static ei_error *rule_read(struct sigma *sigma, yaml_node_t *root)
 		indicator_begin(reading, sigma_text(sigma_get(sigma, root, "id")), title,
 			sigma_text(sigma_get(sigma, root, "description")));
 	param_add(reading, &indicator->links, "level", sigma_text(sigma_get(sigma, root, "level")));
-	yaml_node_t *condition = sigma_get(sigma, detection, "condition");
-	struct ioc_node *guard = type_guard(sigma);
-	if (guard && condition)
-		EI_TRY(sigma_condition(sigma, guard, detection, sigma_text(condition)));
-	else
-		EI_TRY(conditions_read(sigma, detection));
+	EI_TRY(conditions_read(sigma, type_guard(sigma), detection));
 	if (sigma->visits >= SIGMA_VISITS_MAX)
 		return ei_fail(EI_E_LIMIT, "more than %d values", SIGMA_VISITS_MAX);
 	if (!indicator_end(reading) && !reading->failure)

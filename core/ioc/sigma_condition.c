@@ -43,15 +43,28 @@ static bool word(struct parser *parser, const char *wanted)
 	return true;
 }
 
-// '*' stands for any end, or any beginning.
+// '*' stands for anything, '?' for one character. Of several stars the last can be moved alone.
 static bool name_fits(const char *pattern, size_t length, const char *name)
 {
+	size_t at = 0, star = SIZE_MAX, moved = 0;
 	if (text_is(pattern, length, "them"))
 		return name[0] != '_';
-	size_t fixed = length;
-	if (length && pattern[length - 1] == '*')
-		return !strncmp(pattern, name, --fixed);
-	return strlen(name) == length && !strncmp(pattern, name, length);
+	for (size_t i = 0; name[i];) {
+		if (at < length && pattern[at] == '*') {
+			star = at++;
+			moved = i;
+		} else if (at < length && (pattern[at] == name[i] || pattern[at] == '?')) {
+			at++, i++;
+		} else if (star != SIZE_MAX) {
+			at = star + 1;
+			i = ++moved;
+		} else {
+			return false;
+		}
+	}
+	while (at < length && pattern[at] == '*')
+		at++;
+	return at == length;
 }
 
 static struct expression *selections(

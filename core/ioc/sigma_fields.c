@@ -47,13 +47,29 @@ static const struct field {
 	{ "registry",         "Image",             "RegistryItem/Writer" },
 	{ "pipe_created",     "PipeName",          "ProcessItem/HandleList/Handle/Name" },
 	{ "pipe_created",     "Image",             "ProcessItem/path" },
+	{ "registry",         "EventType",         "RegistryItem/EventType" },
+	{ "driver_load",      "Imphash",           "DriverItem/PEInfo/ImportHash" },
+	{ "image_load",       "Imphash",           SECTION "PEInfo/ImportHash" },
+	{ "network_connection", "Image",           "ProcessItem/path" },
+	{ "network_connection", "CommandLine",     "ProcessItem/arguments" },
+	{ "network_connection", "User",            "ProcessItem/Username" },
+	{ "network_connection", "DestinationIp",   "PortItem/remoteIP" },
+	{ "network_connection", "DestinationPort", "PortItem/remotePort" },
+	{ "network_connection", "DestinationHostname", "Network/DNS" },
+	{ "network_connection", "SourceIp",        "PortItem/localIP" },
+	{ "network_connection", "SourcePort",      "PortItem/localPort" },
+	{ "network_connection", "Protocol",        "PortItem/protocol" },
 	// clang-format on
 };
 
-// registry_set, registry_add, registry_event...: all leave the same state.
+// They leave the same state. What was deleted leaves none.
 static const char *category_of(const char *category)
 {
-	return !strncmp(category, "registry", 8) ? "registry" : category;
+	static const char *const names[] = { "registry_set", "registry_add", "registry_event" };
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		if (!strcmp(names[i], category))
+			return "registry";
+	return category;
 }
 
 bool sigma_category_known(const char *category)

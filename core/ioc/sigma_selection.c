@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ioc/sigma.h"
 
+#include <inttypes.h>
+
 struct field {
 	const char *name, *term;
 	size_t name_length;
@@ -113,6 +115,67 @@ static void base64_leaf(struct sigma *sigma, struct ioc_node *parent, const stru
 	text_deinit(&text);
 }
 
+// ---- what logs write in their own way ---------------------------------------------------------
+static int digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// What a log says of numbers in the registry: "DWORD (0x00000001)", "QWORD
+// (0x00000000-0x00000001)".
+static size_t registry_number(char *out, size_t room, const char *value, size_t length)
+{
+	uint64_t number = 0;
+	unsigned digits = 0;
+	if (length < 10 ||
+		(strncasecmp(value, "DWORD (0x", 9) && strncasecmp(value, "QWORD (0x", 9)))
+		return 0;
+	for (size_t i = 9; i + 1 < length; i++) {
+		if (value[i] == '-' && !strncmp(value + i, "-0x", 3)) {
+			i += 2;
+			continue;
+		}
+		int digit = digit_of(value[i]);
+		if (digit < 0 || ++digits > 16)
+			return 0;
+		number = number << 4 | (unsigned)digit;
+	}
+	if (!digits || value[length - 1] != ')')
+		return 0;
+	return (size_t)snprintf(out, room, "%" PRIu64, number);
+}
+
+// The parts of "MD5=...,SHA256=...,IMPHASH=..." that a value asks for are terms of their own.
+static bool hashes_leaf(
+	struct sigma *sigma, struct ioc_node *parent, const struct field *field, const char *value)
+{
+	static const struct {
+		const char *name, *term;
+	} hashes[] = { { "MD5=", "Md5sum" }, { "SHA1=", "Sha1sum" }, { "SHA256=", "Sha256sum" },
+		{ "IMPHASH=", "PEInfo/ImportHash" } };
+	const char *last = strrchr(field->term, '/');
+	if (!last || strcmp(last, "/Hashes") != 0)
+		return false;
+	while (*value == '*')
+		value++;
+	for (size_t i = 0; i < ARRAY_LENGTH(hashes); i++) {
+		size_t head = strlen(hashes[i].name);
+		if (strncasecmp(value, hashes[i].name, head) != 0)
+			continue;
+		char term[128];
+		snprintf(term, sizeof term, "%.*s/%s", (int)(last - field->term), field->term,
+			hashes[i].term);
+		size_t length = strspn(value + head, "0123456789abcdefABCDEF");
+		leaf_is(sigma->reading, parent, reading_text(sigma->reading, term, strlen(term)),
+			value + head, length);
+		return true;
+	}
+	return false;
+}
+
 // ---- values ---------------------------------------------------------------------------------
 static void value_leaf(struct sigma *sigma, struct ioc_node *parent, const struct field *field,
 	const char *value, size_t length)
@@ -129,7 +192,15 @@ static void value_leaf(struct sigma *sigma, struct ioc_node *parent, const struc
 		base64_leaf(sigma, parent, field, &wish, value, length);
 		return;
 	}
-	if (!field->regex)
+	char number[24];
+	bool is_data = !strcmp(field->term, "RegistryItem/Text") && field->condition == IOC_IS;
+	size_t digits = is_data ? registry_number(number, sizeof number, value, length) : 0;
+	if (!field->regex && hashes_leaf(sigma, parent, field, value))
+		return;
+	if (digits) {
+		wish.value = number;
+		wish.length = digits;
+	} else if (!field->regex)
 		wildcard_leaf(sigma->reading, &wish, style, value, length);
 	leaf_add(sigma->reading, parent, &wish)->leaf.written = field->name;
 }

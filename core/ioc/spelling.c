@@ -166,6 +166,20 @@ static bool is_drive(const char *text, size_t length)
 	return length >= 3 && isalpha((unsigned char)text[0]) && text[1] == ':' && text[2] == '\\';
 }
 
+// "\Windows\a.exe": of a volume that is not said. What is under a root of the kernel's own, or on
+// another machine, is not.
+static bool is_below_volume(const char *text, size_t length)
+{
+	static const char *const roots_of_kernel[] = { "\\\\", "\\Device\\", "\\REGISTRY\\",
+		"\\BaseNamedObjects\\", "\\Sessions\\" };
+	if (length < 2 || text[0] != '\\')
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(roots_of_kernel); i++)
+		if (prefix(text, length, roots_of_kernel[i]))
+			return false;
+	return true;
+}
+
 static void spell_path(const struct speller *speller, const struct volumes *volumes,
 	const char *text, size_t length)
 {
@@ -191,6 +205,8 @@ static void spell_path(const struct speller *speller, const struct volumes *volu
 	} else if (volume && volume < size) {
 		give_drive(speller, letter, path + volume, size - volume,
 			guessed ? SPELLING_GUESSED : 0);
+	} else if (is_below_volume(path, size)) {
+		give_drive(speller, 'C', path, size, SPELLING_GUESSED);
 	} else {
 		give(speller, text, length, 0);
 		return;

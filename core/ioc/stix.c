@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ioc/internal.h"
 #include "ioc/rules.h"
-#include "profile/json_tree.h"
+#include "base/json_tree.h"
+#include <time.h>
 
 static bool is_object(const struct tree *tree)
 {
@@ -23,8 +24,23 @@ bool stix_claims(const struct tree *root)
 }
 
 struct count {
-	size_t indicators, patterns;
+	size_t indicators, patterns, outdated;
+	const char *first_outdated, *its_end;
+	char now[24];
 };
+
+// Times of STIX are UTC and are ordered as text is. What is outdated is still looked for: an image
+// may be older than its examination.
+static void validity_read(const struct tree *object, const char *id, struct count *count)
+{
+	const char *end = tree_text(tree_get(object, "valid_until"));
+	if (!*end || strcmp(end, count->now) >= 0)
+		return;
+	if (!count->outdated++) {
+		count->first_outdated = id;
+		count->its_end = end;
+	}
+}
 
 static void indicator_read(struct reading *reading, const struct tree *object, struct count *count)
 {
@@ -38,6 +54,7 @@ static void indicator_read(struct reading *reading, const struct tree *object, s
 		reading_note(reading, 0, "'%.80s' is revoked and left out", id);
 		return;
 	}
+	validity_read(object, id, count);
 	if (!strcasecmp(type, "yara") || !strcasecmp(type, "sigma")) {
 		count->patterns += rules_embedded(reading, type, id, pattern);
 		return;
@@ -68,12 +85,21 @@ static void objects_read(struct reading *reading, const struct tree *array, stru
 ei_error *stix_read(struct reading *reading, const struct tree *root)
 {
 	struct count count = { 0 };
+	time_t now = time(NULL);
+	struct tm tm;
+	if (gmtime_r(&now, &tm))
+		strftime(count.now, sizeof count.now, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	if (root->kind == TREE_ARRAY)
 		objects_read(reading, root, &count);
 	else if (!strcmp(tree_text(tree_get(root, "type")), "indicator"))
 		indicator_read(reading, root, &count);
 	else
 		objects_read(reading, tree_get(root, "objects"), &count);
+	if (count.outdated)
+		reading_note(reading, 0,
+			"%zu indicators are no longer valid and are asked all the same, such as "
+			"'%.80s', until %.30s",
+			count.outdated, count.first_outdated, count.its_end);
 	if (!count.indicators)
 		reading_note(reading, 0, "there is no indicator among its objects");
 	return NULL;

@@ -16,8 +16,8 @@ struct comparison {
 	struct operand {
 		const char *text;
 		size_t length;
-		const struct operand *next;
-	} * first;
+		struct operand *next;
+	} * first, *last;
 	uint32_t line;
 };
 
@@ -133,8 +133,12 @@ static bool operand_add(
 	struct operand *operand = ei_alloc(parser->reading->arena, sizeof *operand);
 	if (!operand)
 		return false;
-	*operand = (struct operand){ text, length, comparison->first };
-	comparison->first = operand;
+	*operand = (struct operand){ text, length, NULL };
+	if (comparison->last)
+		comparison->last->next = operand;
+	else
+		comparison->first = operand;
+	comparison->last = operand;
 	return true;
 }
 
@@ -355,6 +359,20 @@ static void value_add(struct reading *reading, struct ioc_node *parent,
 	leaf_add(reading, parent, &wish)->leaf.written = comparison->written;
 }
 
+// Addresses are written as names of hosts, and the other way round.
+static enum observable other_kind(const struct stix_path *path, const struct comparison *comparison,
+	const struct operand *operand)
+{
+	if (comparison->negated || comparison->like || comparison->condition != IOC_IS)
+		return OBSERVABLE_NONE;
+	enum observable form = observable_guess(operand->text, operand->length);
+	if (!strcmp(path->terms[0], "Network/DNS") && form == OBSERVABLE_IP)
+		return form;
+	return !strcmp(path->terms[0], "PortItem/remoteIP") && form == OBSERVABLE_DOMAIN
+		       ? form
+		       : OBSERVABLE_NONE;
+}
+
 // A plain comparison that stands alone asks all that the value may be; beside others the object
 // must be one and the same, which its first term says.
 static void comparison_emit(void *context, struct ioc_node *parent, const void *leaf, bool sole)
@@ -372,11 +390,9 @@ static void comparison_emit(void *context, struct ioc_node *parent, const void *
 	if (many)
 		parent = node_add(reading, parent, comparison->negated ? IOC_AND : IOC_OR);
 	for (const struct operand *operand = comparison->first; operand; operand = operand->next) {
-		bool domain = !strcmp(path->terms[0], "Network/DNS");
-		if (domain && !comparison->negated && comparison->condition == IOC_IS &&
-			observable_guess(operand->text, operand->length) == OBSERVABLE_IP) {
-			observable_add(
-				reading, parent, OBSERVABLE_IP, operand->text, operand->length);
+		enum observable other = other_kind(path, comparison, operand);
+		if (other) {
+			observable_add(reading, parent, other, operand->text, operand->length);
 			continue;
 		}
 		for (size_t i = 0; i < terms && path->terms[i]; i++)

@@ -16,7 +16,7 @@ static const struct composite {
 	{ "filename|imphash", IOC_AND, "FileItem/FileName", "FileItem/PEInfo/ImportHash" },
 	{ "ip-dst|port",      IOC_AND, "PortItem/remoteIP", "PortItem/remotePort" },
 	{ "ip-src|port",      IOC_AND, "PortItem/remoteIP", "PortItem/remotePort" },
-	{ "regkey|value",     IOC_AND, "RegistryItem/Path", "RegistryItem/Text" },
+	{ "regkey|value",     IOC_AND, "RegistryItem/Path|RegistryItem/KeyPath", "RegistryItem/Text" },
 	{ "domain|ip",        IOC_OR,  NULL, NULL },
 	{ "hostname|port",    IOC_OR,  NULL, "" },
 	// clang-format on
@@ -33,13 +33,17 @@ static const struct composite *composite_of(const char *type)
 static void half_add(struct reading *reading, struct ioc_node *parent, const char *term,
 	const char *value, size_t length)
 {
-	if (term && *term) {
+	const char *bar = term ? strchr(term, '|') : NULL;
+	if (bar) { // either
+		struct ioc_node *either = node_add(reading, parent, IOC_OR);
+		leaf_is(reading, either, reading_text(reading, term, (size_t)(bar - term)), value,
+			length);
+		leaf_is(reading, either, bar + 1, value, length);
+	} else if (term && *term) {
 		leaf_is(reading, parent, term, value, length);
-		return;
+	} else if (!term && observable_guess(value, length)) {
+		observable_add(reading, parent, observable_guess(value, length), value, length);
 	}
-	enum observable kind = observable_guess(value, length);
-	if (!term && kind)
-		observable_add(reading, parent, kind, value, length);
 }
 
 static bool composite_add(struct reading *reading, struct ioc_node *parent,

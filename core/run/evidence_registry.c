@@ -88,6 +88,9 @@ static void path_give(struct walk *walk, struct known known, const char *path, c
 	evidence_value(evidence, "RegistryItem/KeyPath", known, text_of(&walk->path), NULL);
 	evidence_value(evidence, "RegistryItem/Hive", known, ei_str(walk->mount), NULL);
 	evidence_value(evidence, "RegistryItem/Modified", known, ei_key_written(key), NULL);
+	// What is there is what was made or set, and was not taken away since.
+	evidence_value(evidence, "RegistryItem/EventType", known,
+		ei_str(path == walk->path.data ? "CreateKey" : "SetValue"), NULL);
 }
 
 static void value_give(struct walk *walk, const ei_key *key, const ei_value *value)
@@ -171,7 +174,7 @@ ei_error *evidence_registry(struct evidence *evidence)
 	static const char *const terms[] = { "RegistryItem/Path", "RegistryItem/KeyPath",
 		"RegistryItem/Hive", "RegistryItem/Modified", "RegistryItem/ValueName",
 		"RegistryItem/Type", "RegistryItem/TypeNumber", "RegistryItem/Text",
-		"RegistryItem/Value" };
+		"RegistryItem/Value", "RegistryItem/EventType" };
 	const ei_plugin needs = { .name = source_name,
 		.types = (const ei_type_spec *const[]){ &cmhive_spec },
 		.type_count = 1,

@@ -107,9 +107,45 @@ static void patterns_become_trees(void **state)
 		{ "[process:name != 'a' AND NOT process:pid = 4]",
 			"(alone AND !is ProcessItem/name 'a' !is ProcessItem/pid '4')" },
 		{ "[process:name NOT IN ('a', 'b')]",
-			"(alone AND (AND !is ProcessItem/name 'b' !is ProcessItem/name 'a'))" },
+			"(alone AND (AND !is ProcessItem/name 'a' !is ProcessItem/name 'b'))" },
 		{ "[process:name IN ('a', 'b')]",
-			"(alone AND (OR is ProcessItem/name 'b' is ProcessItem/name 'a'))" },
+			"(alone AND (OR is ProcessItem/name 'a' is ProcessItem/name 'b'))" },
+		{ "[process:pid < 5 AND process:pid >= 3]",
+			"(alone AND less-than ProcessItem/pid '5' at-least ProcessItem/pid '3')" },
+		{ "[process:name NOT LIKE '%a%' AND process:name NOT = 'b']",
+			"(alone AND !contains ProcessItem/name 'a' !is ProcessItem/name 'b')" },
+		{ "[process:created_time > t'2020-01-01T00:00:00Z']",
+			"(alone AND greater-than ProcessItem/startTime '2020-01-01T00:00:00Z')" },
+		{ "[ipv4-addr:value = '10.0.0.1' AND process:pid = 1]",
+			"(alone AND is PortItem/remoteIP '10.0.0.1' is ProcessItem/pid '1')" },
+		{ "[network-traffic:dst_ref.value = 'e.org' AND network-traffic:dst_port = 443]",
+			"(alone AND is Network/DNS 'e.org' is PortItem/remotePort '443')" },
+		{ "[process:opened_connection_refs[0].dst_ref.value = '10.0.0.1']",
+			"(alone AND is PortItem/remoteIP '10.0.0.1')" },
+		{ "[windows-registry-key:key = 'HKLM\\\\x' AND "
+		  "windows-registry-key:values[*].data = 'y']",
+			"(alone AND is RegistryItem/KeyPath 'HKLM\\x' is RegistryItem/Text 'y')" },
+		{ "[windows-registry-key:values[0].name = 'x']",
+			"(alone AND is RegistryItem/ValueName 'x')" },
+		{ "[process:image_ref.parent_directory_ref.path = 'C:\\\\x']",
+			"(alone AND is ProcessItem/FilePath 'C:\\x')" },
+		{ "[process:binary_ref.hashes.'SHA-256' = 'ab']",
+			"(alone AND is ProcessItem/Sha256sum 'ab')" },
+		{ "[file:extensions.'windows-pebinary-ext'.imphash = 'ab']",
+			"(alone AND is FileItem/PEInfo/ImportHash 'ab')" },
+		{ "[process:name='a'] OR [process:name='b'] AND [process:name='c']",
+			"(OR (alone AND is ProcessItem/name 'a') (AND (alone AND is "
+			"ProcessItem/name 'b') (alone AND is ProcessItem/name 'c')))" },
+		{ "[process:name='a' OR process:name='b' AND process:pid=1]",
+			"(alone OR is ProcessItem/name 'a' (AND is ProcessItem/name 'b' is "
+			"ProcessItem/pid '1'))" },
+		{ "[process:name='a'] START t'2020-01-01T00:00:00Z' STOP "
+		  "t'2020-02-01T00:00:00.5Z'",
+			"(alone AND is ProcessItem/name 'a')" },
+		{ "([process:name='a'] AND [process:name='b']) REPEATS 5 TIMES WITHIN 1.5 SECONDS",
+			"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
+			"'b'))" },
+		{ "[NOT process:name = 'a']", "(alone AND !is ProcessItem/name 'a')" },
 		{ "[process:command_line LIKE '%evil%']",
 			"(alone AND contains ProcessItem/arguments 'evil')" },
 		{ "[process:command_line LIKE 'evil%']",
@@ -148,6 +184,8 @@ static void patterns_become_trees(void **state)
 	pattern("[process:name='a'] FOLLOWEDBY [process:name='b'] WITHIN 5 SECONDS");
 	assert_note("FOLLOWEDBY is read as AND");
 	assert_note("WITHIN");
+	pattern("[process:name='a'] START t'2020-01-01T00:00:00Z' STOP t'2020-02-01T00:00:00Z'");
+	assert_note("memory is one moment");
 }
 
 static void bad_patterns_are_left_out_with_their_place(void **state)
@@ -204,6 +242,28 @@ static void only_indicators_of_a_bundle_count(void **state)
 	assert_note("of type 'snort'");
 }
 
+static void what_is_no_longer_valid_is_asked_and_said(void **state)
+{
+	(void)state;
+	reads(&fx, "b.json",
+		"{\"objects\":[{\"type\":\"indicator\",\"id\":\"indicator--1\",\"valid_until\":"
+		"\"2019-01-01T00:00:00Z\",\"pattern\":\"[process:name='a']\"},"
+		"{\"type\":\"indicator\",\"id\":\"indicator--2\",\"valid_until\":"
+		"\"9019-01-01T00:00:00Z\",\"pattern\":\"[process:name='b']\"}]}");
+	assert_int_equal(ioc_set_count(fx.set), 2);
+	assert_note("1 indicators are no longer valid and are asked all the same, such as "
+		    "'indicator--1', until 2019");
+}
+
+static void a_feeds_manifest_is_told_from_events(void **state)
+{
+	(void)state;
+	reads(&fx, "manifest.json",
+		"{\"0a9b8c7d-0000-0000-0000-000000000000\":{\"info\":\"An event\",\"Orgc\":{},"
+		"\"timestamp\":\"1\"}}");
+	assert_broken("manifest of a MISP feed");
+}
+
 static void json_of_other_kinds_is_refused(void **state)
 {
 	static const struct {
@@ -257,8 +317,8 @@ static void marked_attributes_become_indicators(void **state)
 	assert_tree(0, "is Network/DNS 'evil.example.org'");
 	assert_tree(1, "(AND is FileItem/FileName 'a.exe' is FileItem/Sha1sum "
 		       "'0123456789abcdef0123456789abcdef01234567')");
-	assert_tree(
-		2, "(AND is RegistryItem/Path 'HKLM\\Software\\x' is RegistryItem/Text 'data')");
+	assert_tree(2, "(AND (OR is RegistryItem/Path 'HKLM\\Software\\x' is "
+		       "RegistryItem/KeyPath 'HKLM\\Software\\x') is RegistryItem/Text 'data')");
 	assert_tree(3, "(OR is Network/DNS 'e.org' (OR is PortItem/remoteIP '10.0.0.1' is "
 		       "Network/IP '10.0.0.1'))");
 	assert_tree(4, "(AND is PortItem/remoteIP '10.0.0.1' is PortItem/remotePort '443')");
@@ -269,6 +329,64 @@ static void marked_attributes_become_indicators(void **state)
 	assert_note("whois-registrant-email");
 	assert_note("the yara rule of 'u' is left out: line 1");
 	assert_int_equal(ioc_set_rules_count(fx.set), 1);
+}
+
+static void what_was_deleted_or_is_context_is_left_out(void **state)
+{
+	(void)state;
+	reads(&fx, "event.json",
+		"{\"Event\":{\"info\":\"i\",\"Attribute\":[{\"type\":\"domain\",\"value\":\"a."
+		"org\","
+		"\"to_ids\":true,\"deleted\":true}," ATTRIBUTE("domain", "b.org",
+			"true") "],\"ShadowAttribute\":[" ATTRIBUTE("domain", "c.org",
+			"true") "],\"Galaxy\":[{\"GalaxyCluster\":[" ATTRIBUTE("domain", "d.org",
+			"true") "]}],\"Tag\":[{\"name\":\"e.org\"}],"
+				"\"Object\":[{\"name\":\"file\",\"deleted\":true,\"Attribute\":"
+				"[" ATTRIBUTE("domain", "f.org",
+					"true") "]},{\"name\":\"file\",\"deleted\":false,"
+						"\"Attribute\":[" ATTRIBUTE("domain", "g.org",
+							"true") ",{\"type\":\"domain\",\"value\":"
+								"\"h.org\",\"to_ids\":true,"
+								"\"deleted\":\"1\"}]}]}}");
+	assert_int_equal(ioc_set_count(fx.set), 2);
+	assert_tree(0, "is Network/DNS 'b.org'");
+	assert_tree(1, "is Network/DNS 'g.org'");
+}
+
+static void types_of_two_values_bind_both(void **state)
+{
+	static const struct {
+		const char *type, *value, *tree;
+	} cases[] = {
+		{ "filename|md5", "a.exe|0123456789abcdef0123456789abcdef",
+			"(AND is FileItem/FileName 'a.exe' is FileItem/Md5sum "
+			"'0123456789abcdef0123456789abcdef')" },
+		{ "malware-sample", "a.exe|0123456789abcdef0123456789abcdef",
+			"(AND is FileItem/FileName 'a.exe' is FileItem/Md5sum "
+			"'0123456789abcdef0123456789abcdef')" },
+		{ "hostname|port", "e.org|80", "(OR is Network/DNS 'e.org')" },
+		{ "pdb", "a.pdb", "is FileItem/PEInfo/PdbPath 'a.pdb'" },
+		{ "imphash", "0123456789abcdef0123456789abcdef",
+			"is FileItem/PEInfo/ImportHash '0123456789abcdef0123456789abcdef'" },
+		{ "named pipe", "evil",
+			"(AND contains ProcessItem/HandleList/Handle/Name 'evil' is "
+			"ProcessItem/HandleList/Handle/Type 'File')" },
+		{ "windows-service-name", "x", "is ServiceItem/name 'x'" },
+		{ "pattern-in-memory", "x y", "contains Memory/Text 'x y'" },
+		{ "user-agent", "x y", "contains Network/UserAgent 'x y'" },
+		{ "url", "hxxp[:]//e[.]org/a", "contains Network/URI 'http://e.org/a'" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		char event[512];
+		snprintf(event, sizeof event,
+			"{\"Event\":{\"info\":\"i\",\"Attribute\":[{\"type\":\"%s\",\"value\":\"%"
+			"s\","
+			"\"to_ids\":true}]}}",
+			cases[i].type, cases[i].value);
+		reads(&fx, "event.json", event);
+		assert_tree(0, cases[i].tree);
+	}
 }
 
 static void events_without_marks_say_so(void **state)
@@ -333,6 +451,14 @@ static void fangs_are_put_back(void **state)
 		{ "http[:]//a.b", "http://a.b" },
 		{ "plain", "plain" },
 		{ "evil[.example", "evil.example" },
+		{ "evil.]example", "evil.example" },
+		{ "evil(dot)example", "evil.example" },
+		{ "evil{.}example", "evil.example" },
+		{ "hxxps[://]e[.]org[/]x", "https://e.org/x" },
+		{ "HXXP://e.org", "http://e.org" },
+		{ "fxp://e.org", "ftp://e.org" },
+		{ "meow://e.org", "http://e.org" },
+		{ "a[@]b.org", "a@b.org" },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -529,8 +655,76 @@ static void sigma_rules_become_trees(void **state)
 		{ "registry_set",
 			"  a:\n    TargetObject|endswith: '\\Run\\x'\n    Details: 'DWORD "
 			"(0x00000001)'\n  condition: a\n",
-			"(AND ends-with RegistryItem/Path '\\Run\\x' is RegistryItem/Text 'DWORD "
-			"(0x00000001)')" },
+			"(AND ends-with RegistryItem/Path '\\Run\\x' is RegistryItem/Text '1')" },
+		{ "registry_event",
+			"  a:\n    Details:\n      - 'QWORD (0x00000001-0x00000002)'\n      - "
+			"DWORD "
+			"(x)\n    EventType: SetValue\n  condition: a\n",
+			"(AND (OR is RegistryItem/Text '4294967298' is RegistryItem/Text 'DWORD "
+			"(x)') is RegistryItem/EventType 'SetValue')" },
+		{ "process_creation",
+			"  a:\n    Hashes|contains:\n      - "
+			"IMPHASH=0123456789abcdef0123456789abcdef\n"
+			"      - SHA256=00\n  condition: a\n",
+			"(OR is ProcessItem/PEInfo/ImportHash '0123456789abcdef0123456789abcdef' "
+			"is "
+			"ProcessItem/Sha256sum '00')" },
+		{ "process_creation",
+			"  s_a_1:\n    User: x\n  s_b_1:\n    User: y\n  s_a_2:\n    User: z\n"
+			"  condition: 1 of s_*_1 and not 1 of *_2\n",
+			"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT is "
+			"ProcessItem/Username 'z'))" },
+		{ "process_creation",
+			"  a:\n    User: x\n  b:\n    User: y\n  c:\n    User: z\n"
+			"  condition: (a or b) and not (b and c)\n",
+			"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
+			"(AND "
+			"is ProcessItem/Username 'y' is ProcessItem/Username 'z')))" },
+		{ "process_creation",
+			"  a:\n    User: x\n  b:\n    User: y\n  _c:\n    User: z\n"
+			"  condition: a and b or not 1 of them\n",
+			"(OR (AND is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
+			"(OR "
+			"is ProcessItem/Username 'x' is ProcessItem/Username 'y')))" },
+		{ "process_creation",
+			"  a:\n    User: x\n  b:\n    User: y\n  condition:\n    - a\n    - b\n",
+			"(OR is ProcessItem/Username 'x' is ProcessItem/Username 'y')" },
+		{ "process_creation",
+			"  a:\n    User|startswith: 'N?'\n    ProcessId|gte: 4\n"
+			"    CurrentDirectory|exists: true\n  condition: a\n",
+			"(AND matches ProcessItem/Username '(?s)\\AN.' at-least ProcessItem/pid "
+			"'4' "
+			"present ProcessItem/CurrentDirectory '')" },
+		{ "process_creation",
+			"  a:\n    CommandLine:\n      - ''\n      - null\n      - 'x'\n"
+			"    User|cased: Bob\n  condition: a\n",
+			"(AND (OR !present ProcessItem/arguments '' !present ProcessItem/arguments "
+			"'' is ProcessItem/arguments 'x') is ProcessItem/Username 'Bob'c)" },
+		{ "process_creation",
+			"  a:\n    Image: 'C:\\\\\\\\*'\n    CommandLine: 'a\\?b\\\\*'\n"
+			"  condition: a\n",
+			"(AND starts-with ProcessItem/path 'C:\\\\' starts-with "
+			"ProcessItem/arguments 'a?b\\')" },
+		{ "network_connection",
+			"  a:\n    DestinationIp|cidr: '10.0.0.0/8'\n    DestinationPort: 443\n"
+			"    Image|endswith: '\\a.exe'\n  condition: a\n",
+			"(AND is PortItem/remoteIP '10.0.0.0/8' is PortItem/remotePort '443' "
+			"ends-with ProcessItem/path '\\a.exe')" },
+		{ "process_creation", "  a:\n    User|expand: '%x%'\n  condition: a\n",
+			"?present User ''" },
+		{ "process_creation", "  a:\n    CommandLine|base64: foo\n  condition: a\n",
+			"is ProcessItem/arguments 'Zm9v'c" },
+		{ "image_load",
+			"  a:\n    ImageLoaded|endswith: '\\x.dll'\n    Signed: 'false'\n  "
+			"condition: a\n",
+			"(AND ends-with ProcessItem/SectionList/MemorySection/Name '\\x.dll' is "
+			"ProcessItem/SectionList/MemorySection/Signed 'false')" },
+		{ "pipe_created",
+			"  a:\n    PipeName: x\n  b:\n    PipeName: y\n  condition:\n    - a\n    "
+			"- b\n",
+			"(AND is ProcessItem/HandleList/Handle/Type 'File' (OR is "
+			"ProcessItem/HandleList/Handle/Name 'x' is "
+			"ProcessItem/HandleList/Handle/Name 'y'))" },
 		{ "driver_load", "  a:\n    ImageLoaded|contains: evil\n  condition: a\n",
 			"contains DriverItem/DriverPath 'evil'" },
 		{ "pipe_created", "  a:\n    PipeName: '\\evil'\n  condition: a\n",
@@ -562,6 +756,8 @@ static void sigma_rules_that_cannot_be_read_are_said(void **state)
 		const char *category, *detection, *note;
 	} cases[] = {
 		{ "dns_query", "  a:\n    x: y\n  condition: a\n", "leave no state" },
+		{ "registry_delete", "  a:\n    TargetObject: y\n  condition: a\n",
+			"leave no state" },
 		{ "process_creation", "  a:\n    User: y\n", "no condition" },
 		{ "process_creation", "  a:\n    User: y\n  condition: b\n",
 			"there is no selection 'b'" },
@@ -621,8 +817,12 @@ int main(void)
 		cmocka_unit_test_teardown(patterns_become_trees, tear_down),
 		cmocka_unit_test_teardown(bad_patterns_are_left_out_with_their_place, tear_down),
 		cmocka_unit_test_teardown(only_indicators_of_a_bundle_count, tear_down),
+		cmocka_unit_test_teardown(what_is_no_longer_valid_is_asked_and_said, tear_down),
+		cmocka_unit_test_teardown(a_feeds_manifest_is_told_from_events, tear_down),
 		cmocka_unit_test_teardown(json_of_other_kinds_is_refused, tear_down),
 		cmocka_unit_test_teardown(marked_attributes_become_indicators, tear_down),
+		cmocka_unit_test_teardown(what_was_deleted_or_is_context_is_left_out, tear_down),
+		cmocka_unit_test_teardown(types_of_two_values_bind_both, tear_down),
 		cmocka_unit_test_teardown(events_without_marks_say_so, tear_down),
 		cmocka_unit_test(values_are_known_by_their_form),
 		cmocka_unit_test(fangs_are_put_back),
