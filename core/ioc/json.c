@@ -1,5 +1,6 @@
 // JSON: STIX bundles and MISP events, told apart by what is in them.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/json_tree.h"
 #include "ioc/internal.h"
 #include "base/json_tree.h"
 

@@ -1,5 +1,6 @@
 // MISP events, from a server or a feed: attributes that are marked for detection.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/json_tree.h"
 #include "ioc/rules.h"
 #include "ioc/typed.h"
 #include "base/json_tree.h"

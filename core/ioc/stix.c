@@ -1,5 +1,6 @@
 // STIX 2.0 and 2.1: the indicators of a bundle.
 // SPDX-License-Identifier: Apache-2.0
+#include "base/json_tree.h"
 #include "ioc/internal.h"
 #include "ioc/rules.h"
 #include "base/json_tree.h"

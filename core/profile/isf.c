@@ -2,7 +2,7 @@
 // Source of truth: the JSON schemas of formats 4.0.0 to 6.2.0 and the files themselves.
 // SPDX-License-Identifier: Apache-2.0
 #include "profile/isf.h"
-#include "profile/json_tree.h"
+#include "base/json_tree.h"
 
 #include <ctype.h>
 #include <stdio.h>

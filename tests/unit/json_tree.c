@@ -1,6 +1,6 @@
 // The JSON reader: what it accepts, what it refuses and where.
 // SPDX-License-Identifier: Apache-2.0
-#include "profile/json_tree.h"
+#include "base/json_tree.h"
 #include "tests/fx/test.h"
 
 #include <stdlib.h>

@@ -1,11 +1,10 @@
 // A strict JSON reader for large files: one array of nodes over the text, which it takes over.
-// Private to core/profile.
 //
 // A node is followed by what is in it: an array by its values, an object by key, value, key, value.
 // So a document costs 16 bytes a value, no allocation each, and strings stay where they are.
 // SPDX-License-Identifier: Apache-2.0
-#ifndef PROFILE_JSON_TREE_H
-#define PROFILE_JSON_TREE_H
+#ifndef BASE_JSON_TREE_H
+#define BASE_JSON_TREE_H
 
 #include "base/base.h"
 

@@ -1,7 +1,6 @@
 // Strict JSON (RFC 8259) into an array of nodes. See json_tree.h.
 // SPDX-License-Identifier: Apache-2.0
-#include "profile/json_tree.h"
-#include "profile/flat.h"
+#include "base/json_tree.h"
 
 #include <stdlib.h>
 
@@ -351,9 +350,17 @@ uint32_t tree_count(const struct tree *object)
 }
 
 // ---- index ----------------------------------------------------------------------------------
+static uint64_t key_hash(const char *key)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (; *key; key++)
+		hash = (hash ^ (uint8_t)*key) * UINT64_C(0x100000001b3);
+	return hash ^ hash >> 32;
+}
+
 static const struct tree **index_slot(const struct tree_index *index, const char *key)
 {
-	uint64_t hash = flat_digest(key, strlen(key));
+	uint64_t hash = key_hash(key);
 	for (uint32_t step = 0;; step++) {
 		const struct tree **slot = &index->slots[(hash + step) & (index->room - 1)];
 		if (!*slot || !strcmp((*slot)->text, key))
