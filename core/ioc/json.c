@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json_tree.h"
 #include "ioc/internal.h"
-#include "base/json_tree.h"
 
 ei_error *json_read(struct reading *reading, char *text, size_t length)
 {

@@ -3,7 +3,6 @@
 #include "base/json_tree.h"
 #include "ioc/rules.h"
 #include "ioc/typed.h"
-#include "base/json_tree.h"
 
 struct event {
 	struct reading *reading;

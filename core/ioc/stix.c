@@ -3,7 +3,6 @@
 #include "base/json_tree.h"
 #include "ioc/internal.h"
 #include "ioc/rules.h"
-#include "base/json_tree.h"
 #include <time.h>
 
 static bool is_object(const struct tree *tree)
