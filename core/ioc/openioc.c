@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ioc/internal.h"
 #include "ioc/library.h"
+#include "ioc/rules.h"
 
 #include <libxml/parser.h>
 #include <pthread.h>
@@ -357,6 +358,8 @@ static void document_end(struct document *document)
 	// Several groups at the top were marked so; they bind as any group does.
 	if (indicator->root)
 		indicator->root->alone = false;
+	if (indicator->root && !reading->failure)
+		openioc_yara(reading, indicator->root);
 	if (!indicator_end(reading) && !reading->failure)
 		reading_note(reading, line, "an OpenIOC document has no conditions");
 }

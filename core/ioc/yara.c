@@ -114,7 +114,25 @@ static bool is_for_memory(const YR_RULE *rule)
 	return true;
 }
 
-static size_t rule_add(struct reading *reading, const YR_RULE *rule, size_t file, const char *id)
+// What becomes of the rules of a text.
+struct destination {
+	const char *id;        // of indicators of their own; NULL: their names
+	struct ioc_node *leaf; // or the leaf that asks for them
+	size_t count;
+};
+
+static void leaf_ask(struct reading *reading, struct ioc_node *node, const char *value)
+{
+	node->leaf.written = node->leaf.term->name;
+	node->leaf.term = term_get(reading->set, "Yara/Rule", 9);
+	node->leaf.value = reading_text(reading, value, strlen(value));
+	node->leaf.length = (uint32_t)strlen(value);
+	node->leaf.condition = IOC_IS;
+	node->leaf.case_sensitive = true;
+}
+
+static size_t rule_add(
+	struct reading *reading, const YR_RULE *rule, size_t file, const struct destination *to)
 {
 	char value[300];
 	if (rule->flags & RULE_FLAGS_PRIVATE)
@@ -126,7 +144,11 @@ static size_t rule_add(struct reading *reading, const YR_RULE *rule, size_t file
 		return 0;
 	}
 	snprintf(value, sizeof value, "%zu:%s", file, rule->identifier);
-	indicator_begin(reading, id ? id : rule->identifier, rule->identifier,
+	if (to->leaf) {
+		leaf_ask(reading, to->leaf, value);
+		return 1;
+	}
+	indicator_begin(reading, to->id ? to->id : rule->identifier, rule->identifier,
 		meta_of(rule, "description"));
 	struct leaf_wish wish = {
 		.term = "Yara/Rule",
@@ -153,7 +175,7 @@ static ei_error *rules_keep(struct reading *reading, const char *text, size_t le
 }
 
 static ei_error *rules_add(struct reading *reading, YR_COMPILER *compiler, const char *text,
-	size_t length, const char *id, size_t *count)
+	size_t length, struct destination *to)
 {
 	YR_RULES *rules = NULL;
 	YR_RULE *rule;
@@ -163,14 +185,14 @@ static ei_error *rules_add(struct reading *reading, YR_COMPILER *compiler, const
 	yr_rules_foreach(rules, rule)
 	{
 		if (!error)
-			*count += rule_add(reading, rule, file, id);
+			to->count += rule_add(reading, rule, file, to);
 	}
 	yara.rules_drop(rules);
 	return error;
 }
 
 static ei_error *yara_add(
-	struct reading *reading, const char *text, size_t length, const char *id, size_t *count)
+	struct reading *reading, const char *text, size_t length, struct destination *to)
 {
 	YR_COMPILER *compiler = NULL;
 	if (length > RULES_TEXT_MAX)
@@ -184,7 +206,7 @@ static ei_error *yara_add(
 	if (yara.create(&compiler) != ERROR_SUCCESS)
 		error = ei_fail(EI_E_NOMEM, "out of memory");
 	else
-		error = rules_add(reading, compiler, text, length, id, count);
+		error = rules_add(reading, compiler, text, length, to);
 	if (compiler)
 		yara.drop(compiler);
 	yara.end();
@@ -193,19 +215,20 @@ static ei_error *yara_add(
 
 ei_error *yara_read(struct reading *reading, const char *text, size_t length)
 {
-	size_t count = 0;
-	EI_TRY(yara_add(reading, text, length, NULL, &count));
-	if (!count)
+	struct destination to = { 0 };
+	EI_TRY(yara_add(reading, text, length, &to));
+	if (!to.count)
 		reading_note(reading, 0, "there is no rule for memory in it");
 	return NULL;
 }
 
 size_t rules_embedded(struct reading *reading, const char *type, const char *id, const char *text)
 {
-	size_t count = 0, before = reading->set->indicators.count;
+	struct destination to = { .id = id };
+	size_t before = reading->set->indicators.count;
 	bool is_yara = !strcasecmp(type, "yara");
 	enum ioc_format format = reading->format;
-	ei_error *error = is_yara ? yara_add(reading, text, strlen(text), id, &count)
+	ei_error *error = is_yara ? yara_add(reading, text, strlen(text), &to)
 				  : sigma_read(reading, text, strlen(text));
 	reading->format = format;
 	if (error) {
@@ -215,4 +238,27 @@ size_t rules_embedded(struct reading *reading, const char *type, const char *id,
 	}
 	ei_error_drop(error);
 	return reading->set->indicators.count - before;
+}
+
+void rules_leaf(struct reading *reading, struct ioc_node *leaf, const char *text)
+{
+	struct destination to = { .leaf = leaf };
+	EI_OWNED(ei_error) error = yara_add(reading, text, strlen(text), &to);
+	if (!error && to.count)
+		return;
+	leaf->leaf.reason = IOC_UNSUPPORTED;
+	leaf->note = "it is no rule that YARA can compile";
+	reading_note(reading, leaf->line, "'%s' cannot be asked as a YARA rule: %s",
+		leaf->leaf.term->name,
+		error ? ei_error_text(error) : "there is none for memory in it");
+}
+
+void rules_group(struct reading *reading, struct ioc_node *group, const char *text, size_t leaves)
+{
+	struct ioc_node *first = group->first;
+	reading->indicator->leaves -= (uint32_t)leaves - 1;
+	group->kind = IOC_LEAF;
+	group->first = group->last = NULL;
+	group->leaf = first->leaf;
+	rules_leaf(reading, group, text);
 }

@@ -45,7 +45,9 @@ static void published_openioc_loads_and_is_covered_as_counted(void **state)
 		{ "openioc/mandiant+iocs", 24, 799, { 21, 24, 24 } },
 		{ "openioc/mandiant+red_team_tool_countermeasures", 88, 1098, { 75, 76, 76 } },
 		{ "openioc/STIXProject+openioc-to-stix", 8, 169, { 7, 8, 8 } },
-		{ "openioc/mandiant+ioc_writer", 26, 99, { 1, 5, 25 } },
+		// Of 99, groups of which some are enough are 3; offsets and sizes of files are not
+		// asked.
+		{ "openioc/mandiant+ioc_writer", 26, 91, { 1, 5, 20 } },
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LENGTH(collections); i++) {

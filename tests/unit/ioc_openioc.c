@@ -238,6 +238,109 @@ static void values_are_recovered_from_ids_only_when_asked(void **state)
 	assert_int_equal(leaf->next->next->leaf.reason, IOC_NO_VALUE);
 }
 
+// ---- parts of YARA rules ----------------------------------------------------------------------
+#define YARA_ITEM(id, condition, flags, part, value)                                               \
+	"<IndicatorItem id='" id "' condition='" condition "' " flags                              \
+	"><Context search='Yara/" part "'/><Content>" value "</Content></IndicatorItem>"
+#define YARA_PARAM(id, name, value)                                                                \
+	"<param ref-id='" id "' name='yara/" name "'><value>" value "</value></param>"
+
+static void reads_yara(const char *items, const char *params)
+{
+	char document[4096];
+	snprintf(document, sizeof document,
+		"<OpenIOC id='d'><criteria><Indicator operator='AND' id='g'>%s</Indicator>"
+		"</criteria><parameters>%s</parameters></OpenIOC>",
+		items, params);
+	reads(&fx, "a.ioc", document);
+}
+
+static void parts_of_yara_rules_become_rules(void **state)
+{
+	static const struct {
+		const char *items, *params, *rule;
+	} cases[] = {
+		{ YARA_ITEM("a", "contains", CASED, "TextString", "te\"xt"),
+			YARA_PARAM("a", "wide", "True"),
+			"rule openioc_0 { strings: $s0 = \"te\\\"xt\" wide\ncondition: $s0 }\n" },
+		{ YARA_ITEM("a", "is", PLAIN, "TextString", "a\\\\b\\c"),
+			YARA_PARAM("a", "fullword", "true"),
+			"rule openioc_0 { strings: $s0 = \"a\\\\b\\\\c\" fullword "
+			"nocase\ncondition: $s0 }\n" },
+		{ YARA_ITEM("a", "contains", CASED, "HexString", "E2 ?? [4-6] ( 62 B4 | 56 ) A?"),
+			"",
+			"rule openioc_0 { strings: $s0 = { E2 ?? [4-6] ( 62 B4 | 56 ) A? }\n"
+			"condition: $s0 }\n" },
+		{ YARA_ITEM("a", "greater-than", CASED, "TextString", "x1"),
+			YARA_PARAM("a", "count", "10"),
+			"rule openioc_0 { strings: $s0 = \"x1\"\ncondition: #s0 > 10 }\n" },
+		{ YARA_ITEM("a", "contains", CASED, "TextString", "x1"),
+			YARA_PARAM("a", "count", "6"),
+			"rule openioc_0 { strings: $s0 = \"x1\"\ncondition: #s0 == 6 }\n" },
+		{ YARA_ITEM("a", "is", CASED, "TextString", "x1")
+				YARA_ITEM("b", "is", PLAIN, "TextString", "y2"),
+			YARA_PARAM("g", "set", "1"),
+			"rule openioc_0 { strings: $s0 = \"x1\"\n$s1 = \"y2\" nocase\n"
+			"condition: 1 of them }\n" },
+		{ YARA_ITEM("a", "contains", PLAIN, "Yara", "rule r { condition: true }"), "",
+			"rule r { condition: true }" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		reads_yara(cases[i].items, cases[i].params);
+		assert_int_equal(ioc_set_rules_count(fx.set), 1);
+		assert_string_equal(ioc_set_rules(fx.set, 0)->text, cases[i].rule);
+		const struct ioc_node *root = only()->root;
+		const struct ioc_node *leaf = root->kind == IOC_LEAF ? root : root->first;
+		assert_int_equal(only()->leaves, 1);
+		assert_string_equal(leaf->leaf.term->name, "Yara/Rule");
+		assert_int_equal(leaf->leaf.reason, IOC_NO_REASON);
+	}
+}
+
+static void plain_text_of_yara_is_searched_for(void **state)
+{
+	(void)state;
+	reads_yara(YARA_ITEM("a", "is", CASED, "TextString", "text here"), "");
+	assert_int_equal(ioc_set_rules_count(fx.set), 0);
+	assert_string_equal(only()->root->first->leaf.term->name, "Yara/TextString");
+	assert_int_equal(only()->root->first->leaf.condition, IOC_CONTAINS);
+	reads_yara(YARA_ITEM("a", "is", CASED, "TextString", "text here"),
+		YARA_PARAM("a", "wide", "true") YARA_PARAM("a", "ascii", "true"));
+	assert_int_equal(ioc_set_rules_count(fx.set), 0);
+}
+
+static void what_yara_says_of_files_is_not_asked(void **state)
+{
+	static const struct {
+		const char *items, *params, *note;
+	} cases[] = {
+		{ YARA_ITEM("a", "contains", CASED, "TextString", "x1"),
+			YARA_PARAM("a", "offset/at", "entrypoint"), "an offset is of a file" },
+		{ YARA_ITEM("a", "contains", CASED, "HexString", "E8 00"),
+			YARA_PARAM("a", "offset/in", "(0..100)"), "an offset is of a file" },
+		{ YARA_ITEM("a", "greater-than", PLAIN, "FileSize", "200KB"), "",
+			"says nothing of memory" },
+		{ YARA_ITEM("a", "contains", PLAIN, "RuleName", "Rule1"), "",
+			"says nothing of memory" },
+		{ YARA_ITEM("a", "contains", PLAIN, "Yara", "rule {"), "", "cannot be asked" },
+		{ YARA_ITEM("a", "contains", PLAIN, "HexString", "E8 } condition: true //"), "",
+			"says nothing of memory" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		reads_yara(cases[i].items, cases[i].params);
+		assert_int_equal(ioc_set_rules_count(fx.set), 0);
+		assert_int_equal(only()->root->first->leaf.reason, IOC_UNSUPPORTED);
+		assert_note(cases[i].note);
+	}
+	// A group that has more than texts keeps its conditions.
+	reads_yara(YARA_ITEM("a", "is", CASED, "TextString", "x1") IS("ProcessItem/name", "a"),
+		YARA_PARAM("g", "set", "1"));
+	assert_int_equal(only()->root->kind, IOC_AND);
+	assert_note("'yara/set' is not read");
+}
+
 // ---- hostile documents ------------------------------------------------------------------------
 static void broken_xml_is_skipped_with_its_line(void **state)
 {
@@ -384,6 +487,9 @@ int main(void)
 		cmocka_unit_test_teardown(slips_are_said_and_the_rest_is_read, tear_down),
 		cmocka_unit_test_teardown(the_search_counts_not_the_document, tear_down),
 		cmocka_unit_test_teardown(values_are_recovered_from_ids_only_when_asked, tear_down),
+		cmocka_unit_test_teardown(parts_of_yara_rules_become_rules, tear_down),
+		cmocka_unit_test_teardown(plain_text_of_yara_is_searched_for, tear_down),
+		cmocka_unit_test_teardown(what_yara_says_of_files_is_not_asked, tear_down),
 		cmocka_unit_test_teardown(broken_xml_is_skipped_with_its_line, tear_down),
 		cmocka_unit_test_teardown(document_types_are_refused, tear_down),
 		cmocka_unit_test_teardown(
