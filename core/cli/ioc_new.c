@@ -282,23 +282,6 @@ static ei_error *take_begin(struct row_sink *sink, const struct table *table)
 	return NULL;
 }
 
-static ei_error *take_note(struct row_sink *sink, const char *text)
-{
-	(void)sink, (void)text;
-	return NULL;
-}
-
-static ei_error *take_end(struct row_sink *sink, const struct trailer *trailer)
-{
-	(void)sink, (void)trailer;
-	return NULL;
-}
-
-static void take_drop(struct row_sink *sink)
-{
-	(void)sink;
-}
-
 static ei_error *columns_check(const struct pick *pick, const ei_plugin *plugin)
 {
 	for (size_t i = 0; i < pick->where_count; i++) {
@@ -329,7 +312,7 @@ static ei_error *pick_run(const struct session *session, const struct plugin_set
 	if (!strcmp(m->plugin->name, "printkey"))
 		EI_TRY(options_parse(m->arena, m->plugin, 1, arguments, &options));
 	m->pick = pick;
-	m->sink = (struct row_sink){ take_begin, take_row, take_note, take_end, take_drop };
+	m->sink = (struct row_sink){ .begin = take_begin, .row = take_row };
 	const struct run_wish wish = {
 		.plugin = m->plugin, .options = &options, .cancelled = cancelled
 	};

@@ -353,23 +353,6 @@ static ei_error *share_begin(struct row_sink *sink, const struct table *table)
 	return NULL;
 }
 
-static ei_error *share_note(struct row_sink *sink, const char *text)
-{
-	(void)sink, (void)text;
-	return NULL;
-}
-
-static ei_error *share_end(struct row_sink *sink, const struct trailer *trailer)
-{
-	(void)sink, (void)trailer;
-	return NULL;
-}
-
-static void share_drop(struct row_sink *sink)
-{
-	(void)sink;
-}
-
 static const struct ioc_term *term_named(const struct refining *r, const char *name)
 {
 	for (size_t i = 0; i < ioc_set_term_count(r->matched->set); i++)
@@ -382,7 +365,7 @@ static ei_error *listed_take(
 	struct refining *r, const struct session *session, const struct listed *what, uint64_t bit)
 {
 	struct sharing s = {
-		.sink = { share_begin, share_row, share_note, share_end, share_drop },
+		.sink = { .begin = share_begin, .row = share_row },
 		.r = r,
 		.listed = what,
 		.bit = bit,

@@ -66,7 +66,7 @@ static ei_error *begin(struct listing *listing)
 	if (listing->begun)
 		return NULL;
 	listing->begun = true;
-	return sink->begin(sink, &listing->output.table);
+	return row_sink_begin(sink, &listing->output.table);
 }
 
 bool listing_is_full(const struct listing *listing)
@@ -87,14 +87,14 @@ ei_error *listing_row_at(struct listing *listing, uint32_t depth, const ei_val *
 		!row_filters_pass(output->filters, output->filter_count, &output->table, cells))
 		return NULL;
 	listing->rows++;
-	return output->sink->row(output->sink, depth, cells);
+	return row_sink_row(output->sink, depth, cells);
 }
 
 ei_error *listing_note(struct listing *listing, const char *text)
 {
 	EI_TRY(begin(listing));
 	listing->notes++;
-	return listing->output.sink->note(listing->output.sink, text);
+	return row_sink_note(listing->output.sink, text);
 }
 
 ei_error *listing_end(struct listing *listing, const char *why)
@@ -108,7 +108,7 @@ ei_error *listing_end(struct listing *listing, const char *why)
 		.why = why ? why : "",
 	};
 	EI_TRY(begin(listing));
-	return listing->output.sink->end(listing->output.sink, &trailer);
+	return row_sink_end(listing->output.sink, &trailer);
 }
 
 void listing_deinit(struct listing *listing)

@@ -90,18 +90,6 @@ ei_error *side_end(struct row_sink *sink, const struct trailer *trailer)
 
 // ---- none -----------------------------------------------------------------------------------
 
-static ei_error *none_begin(struct row_sink *sink, const struct table *table)
-{
-	(void)sink, (void)table;
-	return NULL;
-}
-
-static ei_error *none_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
-{
-	(void)sink, (void)depth, (void)cells;
-	return NULL;
-}
-
 static void none_drop(struct row_sink *sink)
 {
 	render_deinit((struct render *)sink);
@@ -114,7 +102,7 @@ ei_error *none_create(const struct out_wish *wish, struct row_sink **out)
 	if (!render)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	render_init(render, wish);
-	render->sink = (struct row_sink){ none_begin, none_row, side_note, side_end, none_drop };
+	render->sink = (struct row_sink){ .note = side_note, .end = side_end, .drop = none_drop };
 	*out = &render->sink;
 	return NULL;
 }

@@ -13,29 +13,29 @@ static ei_error *tee_begin(struct row_sink *sink, const struct table *table)
 	struct tee *tee = (struct tee *)sink;
 	tee->log_table = *table;
 	tee->log_table.compat = false;
-	EI_TRY(tee->log->begin(tee->log, &tee->log_table));
-	return tee->first->begin(tee->first, table);
+	EI_TRY(row_sink_begin(tee->log, &tee->log_table));
+	return row_sink_begin(tee->first, table);
 }
 
 static ei_error *tee_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
 {
 	struct tee *tee = (struct tee *)sink;
-	EI_TRY(tee->log->row(tee->log, depth, cells));
-	return tee->first->row(tee->first, depth, cells);
+	EI_TRY(row_sink_row(tee->log, depth, cells));
+	return row_sink_row(tee->first, depth, cells);
 }
 
 static ei_error *tee_note(struct row_sink *sink, const char *text)
 {
 	struct tee *tee = (struct tee *)sink;
-	EI_TRY(tee->log->note(tee->log, text));
-	return tee->first->note(tee->first, text);
+	EI_TRY(row_sink_note(tee->log, text));
+	return row_sink_note(tee->first, text);
 }
 
 static ei_error *tee_end(struct row_sink *sink, const struct trailer *trailer)
 {
 	struct tee *tee = (struct tee *)sink;
-	ei_error *error = tee->log->end(tee->log, trailer);
-	ei_error *first = tee->first->end(tee->first, trailer);
+	ei_error *error = row_sink_end(tee->log, trailer);
+	ei_error *first = row_sink_end(tee->first, trailer);
 	if (!error)
 		return first;
 	ei_error_drop(first);

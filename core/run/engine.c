@@ -186,7 +186,7 @@ static void run_finish(ei_run *run, ei_error *error, struct run_result *result)
 		.complete = !why,
 		.why = why ? why : "",
 	};
-	ei_error *end = output->sink->end(output->sink, &result->trailer);
+	ei_error *end = row_sink_end(output->sink, &result->trailer);
 	if (end && !result->failure)
 		result->failure = end;
 	else
@@ -196,7 +196,7 @@ static void run_finish(ei_run *run, ei_error *error, struct run_result *result)
 static ei_error *run_rows(ei_run *run)
 {
 	const struct session *session = run->session;
-	EI_TRY(run->output->sink->begin(run->output->sink, &run->output->table));
+	EI_TRY(row_sink_begin(run->output->sink, &run->output->table));
 	for (size_t i = 0; i < session->note_count; i++)
 		ei_note(run, "%s", session->notes[i]);
 	return run->plugin->run(run);

@@ -238,29 +238,6 @@ static ei_error *take_row(struct row_sink *sink, uint32_t depth, const ei_val *c
 	return taker->evidence->no_memory ? ei_fail(EI_E_NOMEM, "out of memory") : NULL;
 }
 
-static ei_error *take_begin(struct row_sink *sink, const struct table *table)
-{
-	(void)sink, (void)table;
-	return NULL;
-}
-
-static ei_error *take_note(struct row_sink *sink, const char *text)
-{
-	(void)sink, (void)text;
-	return NULL;
-}
-
-static ei_error *take_end(struct row_sink *sink, const struct trailer *trailer)
-{
-	(void)sink, (void)trailer;
-	return NULL;
-}
-
-static void take_drop(struct row_sink *sink)
-{
-	(void)sink;
-}
-
 // What was looked for in all items of a domain, and was not found in the others.
 static void absence_give(struct taker *taker, const struct bound *bound)
 {
@@ -302,7 +279,7 @@ static ei_error *plugin_rows(struct taker *taker, struct run_result *result)
 static ei_error *plugin_take(struct evidence *evidence, const ei_plugin *plugin)
 {
 	struct taker taker = {
-		.sink = { take_begin, take_row, take_note, take_end, take_drop },
+		.sink = { .row = take_row },
 		.evidence = evidence,
 		.plugin = plugin,
 		.last_pid = EVIDENCE_NO_PID,

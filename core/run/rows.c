@@ -134,7 +134,7 @@ bool ei_emit_at(ei_run *run, uint32_t depth, const ei_val *cells)
 		depth = depth_shown(output, depth, shown);
 		if (!shown)
 			return true;
-		error = output->sink->row(output->sink, depth, cells);
+		error = row_sink_row(output->sink, depth, cells);
 	}
 	if (error) {
 		run_fail(run, error);
@@ -172,7 +172,7 @@ void ei_note(ei_run *run, const char *format, ...)
 	if (run->notes == NOTES_SHOWN_MAX)
 		snprintf(text, sizeof text, "more than %d notes; the rest is only counted",
 			NOTES_SHOWN_MAX);
-	ei_error *error = run->output->sink->note(run->output->sink, text);
+	ei_error *error = row_sink_note(run->output->sink, text);
 	if (error)
 		run_fail(run, error);
 }

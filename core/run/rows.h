@@ -43,7 +43,8 @@ struct trailer {
 	const char *why; // when not complete: "cancelled", "limit", ...
 };
 
-// Implemented by renderers. A failure (disk full) ends the run; `end` is called all the same.
+// Implemented by renderers. A failure (disk full) ends the run; `end` is called all the same. NULL:
+// of no interest.
 struct row_sink {
 	ei_error *(*begin)(struct row_sink *sink, const struct table *table);
 	ei_error *(*row)(struct row_sink *sink, uint32_t depth, const ei_val *cells);
@@ -52,9 +53,30 @@ struct row_sink {
 	void (*drop)(struct row_sink *sink);
 };
 
+static inline ei_error *row_sink_begin(struct row_sink *sink, const struct table *table)
+{
+	return sink->begin ? sink->begin(sink, table) : NULL;
+}
+
+static inline ei_error *row_sink_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
+{
+	return sink->row ? sink->row(sink, depth, cells) : NULL;
+}
+
+static inline ei_error *row_sink_note(struct row_sink *sink, const char *text)
+{
+	return sink->note ? sink->note(sink, text) : NULL;
+}
+
+static inline ei_error *row_sink_end(struct row_sink *sink, const struct trailer *trailer)
+{
+	return sink->end ? sink->end(sink, trailer) : NULL;
+}
+
 static inline void row_sink_drop(struct row_sink *sink)
 {
-	sink->drop(sink);
+	if (sink->drop)
+		sink->drop(sink);
 }
 EI_OWNER(row_sink, row_sink_drop);
 

@@ -80,16 +80,16 @@ static struct row named(uint32_t depth, const char *name)
 
 static ei_error *play(const struct scene *scene, struct row_sink *sink, const struct table *table)
 {
-	EI_TRY(sink->begin(sink, table));
+	EI_TRY(row_sink_begin(sink, table));
 	for (size_t i = 0; i < scene->row_count; i++)
-		EI_TRY(sink->row(sink, scene->rows[i].depth, scene->rows[i].cells));
+		EI_TRY(row_sink_row(sink, scene->rows[i].depth, scene->rows[i].cells));
 	if (scene->note)
-		EI_TRY(sink->note(sink, scene->note));
+		EI_TRY(row_sink_note(sink, scene->note));
 	struct trailer trailer = { .rows = scene->row_count,
 		.notes = scene->note != NULL,
 		.complete = !scene->why,
 		.why = scene->why ? scene->why : "" };
-	return sink->end(sink, &trailer);
+	return row_sink_end(sink, &trailer);
 }
 
 static ei_error *render_into(const struct scene *scene, FILE *stream, FILE *side)

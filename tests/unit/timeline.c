@@ -39,7 +39,7 @@ static ei_val time_or_none(uint64_t time)
 
 static void row(struct row_sink *sink, uint64_t pid, const char *name, uint64_t made, uint64_t gone)
 {
-	assert_null(sink->row(sink, 0,
+	assert_null(row_sink_row(sink, 0,
 		(ei_val[COLUMNS]){
 			[PID] = ei_uint(pid),
 			[NAME] = name ? ei_str(name) : ei_absent(EI_UNREADABLE),
@@ -62,13 +62,13 @@ static struct row_sink *source(struct timeline *timeline, unsigned rank)
 {
 	struct row_sink *sink = NULL;
 	assert_null(timeline_source(timeline, rank, &plugin, NULL, &sink));
-	assert_null(sink->begin(sink, &table));
+	assert_null(row_sink_begin(sink, &table));
 	return sink;
 }
 
 static void source_end(struct row_sink *sink)
 {
-	assert_null(sink->end(sink, &(struct trailer){ .complete = true }));
+	assert_null(row_sink_end(sink, &(struct trailer){ .complete = true }));
 	row_sink_drop(sink);
 }
 
@@ -76,7 +76,7 @@ static struct row_sink *worded_source(struct timeline *timeline, const struct ti
 {
 	struct row_sink *sink = NULL;
 	assert_null(timeline_source(timeline, 0, &plugin, forms, &sink));
-	assert_null(sink->begin(sink, &table));
+	assert_null(row_sink_begin(sink, &table));
 	return sink;
 }
 
@@ -184,7 +184,7 @@ static void second_time_of_a_kind_stands_alone(void **state)
 	(void)state;
 	struct timeline *timeline = timeline_of(1 << 20, 0);
 	struct row_sink *sink = source(timeline, 0);
-	assert_null(sink->row(sink, 0,
+	assert_null(row_sink_row(sink, 0,
 		(ei_val[COLUMNS]){
 			[PID] = ei_uint(4),
 			[NAME] = ei_absent(EI_NONE),
@@ -308,7 +308,7 @@ static void folder_that_is_not_there_is_said(void **state)
 	struct timeline *timeline = timeline_of(0, 0);
 	struct row_sink *sink = source(timeline, 0);
 	row(sink, 4, "a", 20, 0);
-	EI_OWNED(ei_error) error = sink->end(sink, &(struct trailer){ .complete = true });
+	EI_OWNED(ei_error) error = row_sink_end(sink, &(struct trailer){ .complete = true });
 	unsetenv("TMPDIR");
 	assert_non_null(error);
 	assert_int_equal(ei_error_code(error), EI_E_IO);
