@@ -26,11 +26,31 @@ struct word_option {
 EI_CHECKED ei_error *words_take(const struct global *global, ei_arena *arena,
 	const struct word_option *options, size_t count);
 
+// Makes the folder of -o where there is none, so that one that cannot be written is found before
+// any work is done. EI_E_USAGE without -o, with `want` as what to say.
+EI_CHECKED ei_error *output_folder_make(const struct global *global, const char *want);
+
 // ---- matching -------------------------------------------------------------------------------
+// What an image is, as `info` says it.
+struct image_identity {
+	struct identity_pair {
+		const char *variable, *value;
+	} * pairs;
+	size_t count;
+	uint64_t file_bytes;
+	char sha256[SHA256_TEXT]; // "": --hash was not given
+};
+
+// Strings into `arena`. EI_E_CANCELLED, EI_E_IO, EI_E_NOMEM.
+EI_CHECKED ei_error *identity_ask(const struct global *global, const struct session *session,
+	const struct plugin_set *plugins, ei_arena *arena, struct image_identity *out);
+const char *identity_of(const struct image_identity *identity, const char *variable); // or ""
+
 // One image with what was found in it.
 struct matched_image {
 	const char *path;
-	struct evidence *evidence; // NULL: it could not be read, for `failure`
+	struct image_identity identity; // if it was wished for
+	struct evidence *evidence;      // NULL: it could not be read, for `failure`
 	ei_error *failure;
 	struct ioc_verdict *verdicts; // by number of the indicator
 	size_t by_truth[3];           // indicators
@@ -49,8 +69,9 @@ struct matched {
 
 struct match_wish {
 	struct words iocs;
-	const struct list *images;
+	struct words images; // to these are added those of -f
 	bool recover;
+	bool identify; // say what each image is
 };
 
 // Reads indicators, opens every image, gathers evidence and evaluates. An image that cannot be read
@@ -59,6 +80,9 @@ EI_CHECKED ei_error *match_all(const struct global *global, const struct plugin_
 	const struct match_wish *wish, struct matched **out);
 void matched_drop(struct matched *matched); // NULL is allowed
 EI_OWNER(matched, matched_drop);
+
+// The value of a condition, for people: its end is the leaf's.
+const char *leaf_value(const struct ioc_leaf *leaf);
 
 // "ProcessItem/name is not a.exe"
 void leaf_describe(struct text *out, const struct ioc_leaf *leaf);

@@ -280,19 +280,19 @@ static ei_error *collect(struct collecting *c, enum exit_status *status)
 ei_error *ioc_collect(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	struct match_wish wish = { .images = &global->files };
+	struct match_wish wish = { .identify = false };
 	const struct word_option options[] = {
 		{ "ioc", WORD_LIST, &wish.iocs },
+		{ "images", WORD_LIST, &wish.images },
 		{ "recover", WORD_FLAG, &wish.recover },
 	};
 	struct listing listing = { 0 };
 	EI_OWNED(ei_arena) arena = NULL;
 	EI_OWNED(matched) matched = NULL;
-	if (!global->output_dir)
-		return ei_fail(EI_E_USAGE, "ioc collect: into which folder? -o DIR");
-	EI_TRY(folders_check(global));
 	EI_TRY(ei_arena_create(16 << 20, &arena));
 	EI_TRY(words_take(global, arena, options, ARRAY_LENGTH(options)));
+	EI_TRY(output_folder_make(global, "ioc collect: into which folder? -o DIR"));
+	EI_TRY(folders_check(global));
 	EI_TRY(match_all(global, plugins, &wish, &matched));
 	struct collecting *c = calloc(1, sizeof *c);
 	if (!c)

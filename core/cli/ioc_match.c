@@ -326,10 +326,11 @@ static void status_set(const struct matched *matched, bool fail_on_hit, enum exi
 ei_error *ioc_match(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	struct match_wish wish = { .images = &global->files };
+	struct match_wish wish = { .identify = false };
 	bool all = false, fail_on_hit = false;
 	const struct word_option options[] = {
 		{ "ioc", WORD_LIST, &wish.iocs },
+		{ "images", WORD_LIST, &wish.images },
 		{ "all", WORD_FLAG, &all },
 		{ "recover", WORD_FLAG, &wish.recover },
 		{ "fail-on-hit", WORD_FLAG, &fail_on_hit },
@@ -338,9 +339,12 @@ ei_error *ioc_match(
 	EI_OWNED(matched) matched = NULL;
 	EI_TRY(ei_arena_create(16 << 20, &arena));
 	EI_TRY(words_take(global, arena, options, ARRAY_LENGTH(options)));
+	wish.identify = global->renderer && !strcmp(global->renderer, "html");
+	if (wish.identify)
+		EI_TRY(output_folder_make(global, "-r html needs a folder for the page: -o DIR"));
 	EI_TRY(match_all(global, plugins, &wish, &matched));
 	status_set(matched, fail_on_hit, status);
-	if (global->renderer && !strcmp(global->renderer, "html"))
+	if (wish.identify)
 		return page_write(global, matched);
 	struct showing s = { .matched = matched, .all = all };
 	text_init(&s.what, WHAT_MAX);

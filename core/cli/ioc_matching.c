@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ioc_cli.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { MATCHED_ARENA_MAX = 2000 << 20, TERMS_SHOWN = 4 };
 enum { WEIGHT_STRUCTURED = 3, WEIGHT_TEXT = 1 };
@@ -54,9 +57,24 @@ ei_error *words_take(const struct global *global, ei_arena *arena,
 	return NULL;
 }
 
+ei_error *output_folder_make(const struct global *global, const char *want)
+{
+	const char *path = global->output_dir;
+	struct stat status;
+	if (!path)
+		return ei_fail(EI_E_USAGE, "%s", want);
+	if (mkdir(path, 0777) && errno != EEXIST)
+		return ei_fail(EI_E_IO, "cannot make the folder '%s': %s", path, strerror(errno));
+	if (stat(path, &status) || !S_ISDIR(status.st_mode))
+		return ei_fail(EI_E_USAGE, "output folder '%s' is not a folder", path);
+	return access(path, W_OK | X_OK) ? ei_fail(EI_E_IO, "cannot write into the folder '%s': %s",
+						   path, strerror(errno))
+					 : NULL;
+}
+
 // ---- one image ------------------------------------------------------------------------------
 static ei_error *image_gather(const struct global *global, const struct plugin_set *plugins,
-	const struct matched *matched, struct matched_image *image)
+	const struct matched *matched, bool identify, struct matched_image *image)
 {
 	struct global own = *global;
 	struct profile_store store;
@@ -66,6 +84,8 @@ static ei_error *image_gather(const struct global *global, const struct plugin_s
 	own.command = "ioc match";
 	own.output_dir = NULL;
 	EI_TRY(open_session(&own, &store, &session));
+	if (identify)
+		EI_TRY(identity_ask(&own, session, plugins, matched->arena, &image->identity));
 	progress_init(&progress, global->quiet ? "never" : global->progress);
 	const struct evidence_wish wish = {
 		.session = session,
@@ -181,9 +201,9 @@ static ei_error *set_fill(const struct match_wish *wish, struct matched *matched
 }
 
 static ei_error *image_match(const struct global *global, const struct plugin_set *plugins,
-	struct matched *matched, struct matched_image *image)
+	struct matched *matched, bool identify, struct matched_image *image)
 {
-	ei_error *error = image_gather(global, plugins, matched, image);
+	ei_error *error = image_gather(global, plugins, matched, identify, image);
 	if (!error)
 		return image_evaluate(matched, image);
 	ei_code code = ei_error_code(error);
@@ -194,27 +214,39 @@ static ei_error *image_match(const struct global *global, const struct plugin_se
 	return NULL;
 }
 
+static ei_error *images_name(
+	const struct global *global, const struct match_wish *wish, struct matched *matched)
+{
+	const struct list *files = &global->files;
+	size_t count = files->count + wish->images.count;
+	if (!count)
+		return ei_fail(EI_E_USAGE,
+			"no image was named: eidetic -f IMAGE ioc %s --ioc FILE...",
+			global->rest[0]);
+	matched->images = ei_alloc(matched->arena, count * sizeof *matched->images);
+	if (!matched->images)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		matched->images[i].path =
+			i < files->count ? files->items[i] : wish->images.items[i - files->count];
+	matched->image_count = count;
+	return NULL;
+}
+
 ei_error *match_all(const struct global *global, const struct plugin_set *plugins,
 	const struct match_wish *wish, struct matched **out)
 {
-	if (!wish->images->count)
-		return ei_fail(
-			EI_E_USAGE, "no image was named: eidetic -f IMAGE ioc match --ioc FILE...");
-	if (!wish->iocs.count)
-		return ei_fail(EI_E_USAGE, "no indicators were named: ioc match --ioc FILE...");
 	EI_OWNED(matched) matched = calloc(1, sizeof *matched);
 	if (!matched)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	EI_TRY(ei_arena_create(MATCHED_ARENA_MAX, &matched->arena));
-	matched->images = ei_alloc(matched->arena, wish->images->count * sizeof *matched->images);
-	if (!matched->images)
-		return ei_fail(EI_E_NOMEM, "out of memory");
-	matched->image_count = wish->images->count;
+	EI_TRY(images_name(global, wish, matched));
+	if (!wish->iocs.count)
+		return ei_fail(EI_E_USAGE, "no indicators were named: ioc %s --ioc FILE...",
+			global->rest[0]);
 	EI_TRY(set_fill(wish, matched));
-	for (size_t i = 0; i < matched->image_count; i++) {
-		matched->images[i].path = wish->images->items[i];
-		EI_TRY(image_match(global, plugins, matched, &matched->images[i]));
-	}
+	for (size_t i = 0; i < matched->image_count; i++)
+		EI_TRY(image_match(global, plugins, matched, wish->identify, &matched->images[i]));
 	EI_TRY(rank(matched));
 	*out = EI_GIVE(matched);
 	return NULL;
@@ -235,12 +267,20 @@ void matched_drop(struct matched *matched)
 }
 
 // ---- words for people -----------------------------------------------------------------------
+const char *leaf_value(const struct ioc_leaf *leaf)
+{
+	// Rules are numbered by their file, which is nobody's concern.
+	const char *name = !strcmp(leaf->term->name, "Yara/Rule") ? strchr(leaf->value, ':') : NULL;
+	return name ? name + 1 : leaf->value;
+}
+
 void leaf_describe(struct text *out, const struct ioc_leaf *leaf)
 {
+	const char *value = leaf_value(leaf);
 	text_addf(out, "%s %s%s ", leaf->written ? leaf->written : leaf->term->name,
 		leaf->negated || leaf->exclusion ? "not " : "",
 		ioc_condition_name(leaf->condition));
-	text_add(out, leaf->value, leaf->length);
+	text_add(out, value, leaf->length - (size_t)(value - leaf->value));
 }
 
 static void unknown_leaves(struct text *out, const struct ioc_node *node,

@@ -498,8 +498,9 @@ static ei_error *shared_propose(struct refining *r, bool add)
 }
 
 // ---- the command ----------------------------------------------------------------------------
-static ei_error *images_join(const struct words *hits, const struct words *clean,
-	const struct list *files, struct list *out)
+// Suspects first: those of -f, which match_all() puts before, then --hits.
+static ei_error *images_join(ei_arena *arena, const struct words *hits, const struct words *clean,
+	const struct list *files, struct words *out)
 {
 	const size_t total = hits->count + clean->count + files->count;
 	if (!clean->count)
@@ -508,8 +509,9 @@ static ei_error *images_join(const struct words *hits, const struct words *clean
 		return ei_fail(EI_E_USAGE, "ioc refine: which images are suspect? --hits IMAGE...");
 	if (total > IMAGES_MAX)
 		return ei_fail(EI_E_USAGE, "ioc refine: at most %d images", IMAGES_MAX);
-	for (size_t i = 0; i < files->count; i++)
-		out->items[out->count++] = files->items[i];
+	out->items = ei_alloc(arena, total * sizeof *out->items);
+	if (!out->items)
+		return no_memory();
 	for (size_t i = 0; i < hits->count; i++)
 		out->items[out->count++] = hits->items[i];
 	for (size_t i = 0; i < clean->count; i++)
@@ -557,10 +559,9 @@ static ei_error *refine(struct refining *r, bool add)
 ei_error *ioc_refine(
 	const struct global *global, const struct plugin_set *plugins, enum exit_status *status)
 {
-	struct list images = { .count = 0 };
 	struct words hits = { 0 }, clean = { 0 };
 	bool add = false;
-	struct match_wish wish = { .images = &images };
+	struct match_wish wish = { .identify = false };
 	const struct word_option options[] = {
 		{ "ioc", WORD_LIST, &wish.iocs },
 		{ "hits", WORD_LIST, &hits },
@@ -572,7 +573,7 @@ ei_error *ioc_refine(
 	(void)status;
 	EI_TRY(ei_arena_create(1 << 30, &arena));
 	EI_TRY(words_take(global, arena, options, ARRAY_LENGTH(options)));
-	EI_TRY(images_join(&hits, &clean, &global->files, &images));
+	EI_TRY(images_join(arena, &hits, &clean, &global->files, &wish.images));
 	if (!global->output_dir)
 		return ei_fail(EI_E_USAGE, "ioc refine: where to? -o FILE.ioc, or FILE.json");
 	struct global own = *global;
@@ -582,7 +583,7 @@ ei_error *ioc_refine(
 		.global = global,
 		.plugins = plugins,
 		.matched = matched,
-		.hit_count = images.count - clean.count,
+		.hit_count = matched->image_count - clean.count,
 		.arena = arena,
 	};
 	text_init(&r.text, 1 << 20);

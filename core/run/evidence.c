@@ -164,6 +164,16 @@ struct known evidence_process(struct evidence *evidence, uint64_t pid, const cha
 }
 
 // ---- values ---------------------------------------------------------------------------------
+static const char *where_keep(struct evidence *evidence, const struct place *place)
+{
+	if (place->where)
+		return arena_text(evidence->arena, place->where, strlen(place->where));
+	if (!ei_has(place->label) || place->label.kind != EI_STR || !place->label.length)
+		return NULL;
+	return arena_text(evidence->arena, place->label.s,
+		MIN((size_t)place->label.length, (size_t)FACT_VALUE_MAX));
+}
+
 void evidence_fact(struct evidence *evidence, uint32_t holder, const char *term, const char *value,
 	size_t length, const struct place *place)
 {
@@ -185,9 +195,7 @@ void evidence_fact(struct evidence *evidence, uint32_t holder, const char *term,
 	if (place) {
 		fact->has_address = place->has_address;
 		fact->address = place->address;
-		fact->where = place->where ? arena_text(evidence->arena, place->where,
-						     strlen(place->where))
-					   : NULL;
+		fact->where = where_keep(evidence, place);
 	}
 	*end = fact;
 }

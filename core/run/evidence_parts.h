@@ -67,6 +67,7 @@ struct place {
 	uint64_t address;
 	const char *where;
 	const char *source; // NULL: that of the entity
+	ei_val label;       // text that says where, if `where` is NULL; absent: nothing does
 };
 
 void evidence_value(struct evidence *evidence, const char *term, struct known known, ei_val value,

@@ -91,6 +91,7 @@ struct taker {
 	struct bound bound[BOUND_MAX];
 	size_t bound_count;
 	int pid, key;      // columns; NO_COLUMN
+	int label;         // what the row is about, in words; NO_COLUMN
 	uint64_t last_pid; // of the row before
 	bool first_of_pid;
 	uint8_t *present; // entities of the domain of what is present
@@ -111,7 +112,9 @@ static void taker_bind(struct taker *taker)
 	static const char *const pids[] = { "pid", NULL };
 	static const char *const keys[] = { "start", "base", "handle", "offset", "file_object",
 		NULL };
+	static const char *const labels[] = { "path", "file", "name", NULL };
 	const ei_plugin *plugin = taker->plugin;
+	taker->label = column_named(plugin, labels);
 	taker->pid = column_named(plugin, pids);
 	taker->key = column_named(plugin, keys);
 	for (unsigned i = 0; i < plugin->column_count && taker->bound_count < BOUND_MAX; i++) {
@@ -195,6 +198,8 @@ static void cell_give(
 		.address = cell_or(cells, taker->key, 0),
 		.source = taker->plugin->name,
 	};
+	if (taker->label != NO_COLUMN && (unsigned)taker->label != bound->column)
+		place.label = cells[taker->label];
 	if (is_for_first_only(bound) && !taker->first_of_pid)
 		return;
 	if (bound->presence && !ei_has(value))
