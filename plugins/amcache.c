@@ -1,10 +1,11 @@
 // amcache: programs, files and drivers that Windows took note of for compatibility's sake, with
 // their SHA-1, from the hive Amcache.hve.
 //
-// Source: A. Blanche, ANSSI, "Analysis of the AmCache". Windows 8 has Root\File and Root\Programs,
+// Source: B. Lagny, ANSSI, "Analysis of the AmCache". Windows 8 has Root\File and Root\Programs,
 // whose values have numbers for names; Windows 10 has Root\Inventory....
 // SPDX-License-Identifier: Apache-2.0
 #include <eidetic/registry.h>
+#include <eidetic/system.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -149,14 +150,15 @@ static ei_val hash_text(ei_val text)
 	return text;
 }
 
-static ei_val text_of(ei_val data)
+// To Volatility a text that is empty is one.
+static ei_val text_of(ei_val data, bool compat)
 {
 	if (data.kind != EI_STR)
 		return ei_absent(EI_GARBAGE);
-	return data.length ? data : ei_absent(EI_NONE);
+	return data.length || compat ? data : ei_absent(EI_NONE);
 }
 
-static ei_val field_value(const struct field *field, const ei_value *value)
+static ei_val field_value(const struct field *field, const ei_value *value, bool compat)
 {
 	ei_val data = ei_value_data(value);
 	if (!ei_has(data))
@@ -174,7 +176,7 @@ static ei_val field_value(const struct field *field, const ei_value *value)
 		return data.kind == EI_UINT ? epoch_time(data.u & 0xffffffff)
 					    : ei_absent(EI_GARBAGE);
 	default:
-		return text_of(data);
+		return text_of(data, compat);
 	}
 }
 
@@ -202,7 +204,7 @@ static void emit_entry(const struct listing *l, const struct source *source, con
 	for (const struct field *field = source->fields; field->name; field++) {
 		ei_value value = ei_key_value(key, field->name);
 		if (value.state != EI_NONE)
-			cells[field->column] = field_value(field, &value);
+			cells[field->column] = field_value(field, &value, ei_compat_vol3(l->run));
 	}
 	// Keys of drivers are called by their path or, in the first builds of Windows 10, their
 	// hash.

@@ -1,10 +1,11 @@
-// dlllist: modules of each process in load order, from its own loader's list.
-// SPDX-License-Identifier: Apache-2.0
+// dlllist: modules of each process in load order, from its own loader's list, or two: a WoW64
+// process has one for each of its halves. SPDX-License-Identifier: Apache-2.0
 #include <eidetic/pattern.h>
 #include <eidetic/pe.h>
+#include <eidetic/system.h>
 #include <eidetic/win.h>
 
-enum { PID, PROCESS, BASE, SIZE, NAME, PATH, LOADED, OUTPUT, FOUND, COLUMNS };
+enum { PID, PROCESS, BASE, SIZE, NAME, PATH, LOADED, OUTPUT, FOUND, BITS, COLUMNS };
 enum { OPT_PID, OPT_OFFSET, OPT_NAME, OPT_BASE, OPT_IGNORE_CASE, OPT_DUMP };
 
 // clang-format off
@@ -18,6 +19,7 @@ static const ei_column columns[COLUMNS] = {
 	[LOADED]  = { "loaded",   EI_TIME, "load time, UTC; since Windows 7", .vol3 = "LoadTime" },
 	[OUTPUT]  = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
 	[FOUND]   = { "found_by", EI_STR,  "walks of the list that met it: list is both" },
+	[BITS]    = { "bits",     EI_UINT, "whose list has it: 32: of the 32-bit half of a WoW64 process, or all there is" },
 };
 
 static const ei_option options[] = {
@@ -30,9 +32,15 @@ static const ei_option options[] = {
 };
 // clang-format on
 
-static ei_error *dump(ei_run *r, const eprocess *p, const ldr_entry *m, ei_val *file)
+// A module on either list.
+struct module {
+	uint64_t at; // of the loader's record
+	uint32_t found, bits;
+	ei_val base, size, name, path, loaded;
+};
+
+static ei_error *dump(ei_run *r, const eprocess *p, const struct module *m, ei_val *file)
 {
-	ei_val path = ei_get(*m, FullDllName);
 	*file = ei_absent(EI_NONE);
 	if (!ei_has(ei_opt(r, OPT_DUMP)))
 		return NULL;
@@ -41,38 +49,72 @@ static ei_error *dump(ei_run *r, const eprocess *p, const ldr_entry *m, ei_val *
 			.space = ei_process_space(r, p),
 			.prefix = ei_text(ei_scratch(r), "pid.%llu.",
 				(unsigned long long)ei_u64_or(ei_get(*p, UniqueProcessId), 0)),
-			.path = ei_has(path) && path.length ? path : ei_get(*m, BaseDllName),
-			.at = m->obj.va,
-			.base = ei_u64_or(ei_get(*m, DllBase), 0),
+			.path = ei_has(m->path) && m->path.length ? m->path : m->name,
+			.at = m->at,
+			.base = ei_u64_or(m->base, 0),
 		},
 		file);
+}
+
+static ei_error *emit_module(
+	ei_run *r, const eprocess *p, const ei_pattern *wanted, const struct module *m)
+{
+	if (!ei_opt_allows(r, OPT_BASE, m->base))
+		return NULL;
+	if (!ei_pattern_found(r, wanted, m->name) && !ei_pattern_found(r, wanted, m->path))
+		return NULL;
+	ei_val file;
+	EI_TRY(dump(r, p, m, &file));
+	ei_emit(r, (ei_val[COLUMNS]){
+			   [PID] = ei_get(*p, UniqueProcessId),
+			   [PROCESS] = ei_get(*p, ImageFileName),
+			   [BASE] = m->base,
+			   [SIZE] = m->size,
+			   [NAME] = m->name,
+			   [PATH] = m->path,
+			   [LOADED] = m->loaded,
+			   [OUTPUT] = file,
+			   [FOUND] = ei_found_text(m->found),
+			   [BITS] = ei_uint(m->bits),
+		   });
+	return NULL;
+}
+
+// What the 32-bit half of a WoW64 process has loaded: Volatility has nothing of it.
+static ei_error *emit_modules32(ei_run *r, const eprocess *p, const ei_pattern *wanted)
+{
+	ei_module32_cursor cursor = { 0 };
+	for (ei_module32 m; ei_process_next_module32(r, p, &cursor, &m);)
+		EI_TRY(emit_module(r, p, wanted,
+			&(struct module){
+				.at = m.at,
+				.found = m.found,
+				.bits = 32,
+				.base = m.base,
+				.size = m.size,
+				.name = m.name,
+				.path = m.path,
+				.loaded = m.loaded,
+			}));
+	return NULL;
 }
 
 static ei_error *emit_modules(ei_run *r, const eprocess *p, const ei_pattern *wanted)
 {
 	ei_iter it = ei_process_modules(r, p);
-	for (ldr_entry m = ei_handle(r, ldr_entry); ei_next(&it, &m);) {
-		ei_val base = ei_get(m, DllBase);
-		ei_val name = ei_get(m, BaseDllName), path = ei_get(m, FullDllName);
-		if (!ei_opt_allows(r, OPT_BASE, base))
-			continue;
-		if (!ei_pattern_found(r, wanted, name) && !ei_pattern_found(r, wanted, path))
-			continue;
-		ei_val file;
-		EI_TRY(dump(r, p, &m, &file));
-		ei_emit(r, (ei_val[COLUMNS]){
-				   [PID] = ei_get(*p, UniqueProcessId),
-				   [PROCESS] = ei_get(*p, ImageFileName),
-				   [BASE] = base,
-				   [SIZE] = ei_get(m, SizeOfImage),
-				   [NAME] = name,
-				   [PATH] = path,
-				   [LOADED] = ei_get(m, LoadTime),
-				   [OUTPUT] = file,
-				   [FOUND] = ei_found_text(it.found),
-			   });
-	}
-	return NULL;
+	for (ldr_entry m = ei_handle(r, ldr_entry); ei_next(&it, &m);)
+		EI_TRY(emit_module(r, p, wanted,
+			&(struct module){
+				.at = m.obj.va,
+				.found = it.found,
+				.bits = 8 * ei_pointer_size(r),
+				.base = ei_get(m, DllBase),
+				.size = ei_get(m, SizeOfImage),
+				.name = ei_get(m, BaseDllName),
+				.path = ei_get(m, FullDllName),
+				.loaded = ei_get(m, LoadTime),
+			}));
+	return ei_compat_vol3(r) ? NULL : emit_modules32(r, p, wanted);
 }
 
 static ei_error *run(ei_run *r)

@@ -3,6 +3,7 @@
 #include <eidetic/pattern.h>
 #include <eidetic/pe.h>
 #include <eidetic/scan.h>
+#include <eidetic/system.h>
 #include <eidetic/win.h>
 
 enum { OFFSET, PHYSICAL, BASE, SIZE, NAME, PATH, OUTPUT, FOUND, COLUMNS };
@@ -43,10 +44,18 @@ static ei_error *dump(ei_run *r, const kldr_entry *m, ei_val *file)
 		file);
 }
 
+// Volatility's is a part of the name, and no pattern.
+static ei_error *pattern_read(ei_run *r, ei_pattern **wanted)
+{
+	ei_val text = ei_opt(r, OPT_NAME);
+	return ei_compat_vol3(r) ? ei_pattern_plain(r, text, wanted)
+				 : ei_pattern_compile(r, text, false, wanted);
+}
+
 static ei_error *run(ei_run *r)
 {
 	ei_pattern *wanted;
-	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
+	EI_TRY_IN(pattern_read(r, &wanted), "--name");
 	ei_iter it = ei_modules_scanned(r);
 	for (kldr_entry m = ei_handle(r, kldr_entry); ei_next(&it, &m);) {
 		ei_val base = ei_get(m, DllBase), name = ei_get(m, BaseDllName);

@@ -3,6 +3,7 @@
 #include <eidetic/crash.h>
 #include <eidetic/pattern.h>
 #include <eidetic/pe.h>
+#include <eidetic/system.h>
 #include <eidetic/win.h>
 #include <string.h>
 
@@ -93,10 +94,18 @@ static void emit_dumped(ei_run *r, const ei_crash *crash, const ei_pattern *want
 	}
 }
 
+// Volatility's is a part of the name, and no pattern.
+static ei_error *pattern_read(ei_run *r, ei_pattern **wanted)
+{
+	ei_val text = ei_opt(r, OPT_NAME);
+	return ei_compat_vol3(r) ? ei_pattern_plain(r, text, wanted)
+				 : ei_pattern_compile(r, text, false, wanted);
+}
+
 static ei_error *run(ei_run *r)
 {
 	ei_pattern *wanted;
-	EI_TRY_IN(ei_pattern_compile(r, ei_opt(r, OPT_NAME), false, &wanted), "--name");
+	EI_TRY_IN(pattern_read(r, &wanted), "--name");
 	const ei_crash *crash = ei_crash_header(r);
 	if (crash && crash->driver_count) {
 		emit_dumped(r, crash, wanted);

@@ -271,6 +271,7 @@ static ei_error *forms_row(struct collector *collector, const ei_val *cells)
 {
 	const struct table *table = collector->table;
 	struct record record = { .rank = collector->rank, .is_first = true };
+	const char *before = "";
 	for (size_t i = 0; i < ARRAY_LENGTH(collector->forms->forms); i++) {
 		const struct timeline_form *form = &collector->forms->forms[i];
 		const struct shown_column *shown =
@@ -279,6 +280,9 @@ static ei_error *forms_row(struct collector *collector, const ei_val *cells)
 			continue;
 		if (!time_of(shown, cells, &record.time))
 			record.time = 0;
+		if (strcmp(before, form->text) != 0)
+			memset(record.times, 0, sizeof record.times);
+		before = form->text;
 		record.column = shown->cell;
 		record.times[form->kind] = record.time;
 		form_text(&collector->description, form->text, table, cells);

@@ -42,7 +42,8 @@ struct timeline_form {
 	const char *applies;  // name of a column that must not be EI_NONE
 };
 
-// Those of one plugin. A row's events come in their order, each with the times of those before.
+// Those of one plugin. A row's events come in their order, each with the times of those before it
+// that have the same text.
 // What a row has no time for is an event without a time.
 struct timeline_forms {
 	const char *plugin;

@@ -105,7 +105,7 @@ static bool walk_push(struct walk *walk, uint64_t link)
 static bool node_links(const struct walk *walk, uint64_t node, uint64_t *next, uint64_t *back)
 {
 	uint8_t bytes[16] = { 0 };
-	uint32_t pointer = ei_pointer_size(walk->run);
+	uint32_t own = walk->query->pointer, pointer = own ? own : ei_pointer_size(walk->run);
 	if (ei_read(walk->run, walk->query->space, node, bytes, 2 * pointer) != 2 * pointer)
 		return false;
 	uint64_t flink = pointer == 8 ? load_u64(bytes) : load_u32(bytes);

@@ -11,6 +11,7 @@ struct list_query {
 	uint64_t head;         // address of the head's _LIST_ENTRY
 	bool head_is_node;     // the head lies in an object, which is the first of the list
 	int32_t link_offset;   // of the _LIST_ENTRY in an object
+	uint32_t pointer;      // bytes of a pointer in it; 0: the system's
 	const ei_type_spec *type;
 };
 

@@ -29,6 +29,29 @@ ei_error *ei_pattern_compile(ei_run *run, ei_val text, bool ignore_case, ei_patt
 	return NULL;
 }
 
+static bool is_plain(uint8_t c)
+{
+	return c == '_' || c >= 0x80 || (c >= '0' && c <= '9') ||
+	       ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+ei_error *ei_pattern_plain(ei_run *run, ei_val text, ei_pattern **out)
+{
+	if (!ei_has(text))
+		return ei_pattern_compile(run, text, false, out);
+	char *quoted = ei_alloc(run->arena, 2 * (size_t)text.length + 1);
+	size_t length = 0;
+	if (!quoted)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	for (uint32_t i = 0; i < text.length; i++) {
+		if (!is_plain((uint8_t)text.s[i]))
+			quoted[length++] = '\\';
+		quoted[length++] = text.s[i];
+	}
+	quoted[length] = '\0';
+	return ei_pattern_compile(run, ei_str(quoted), false, out);
+}
+
 bool ei_pattern_found(ei_run *run, const ei_pattern *pattern, ei_val value)
 {
 	if (!pattern)

@@ -392,6 +392,14 @@ uint64_t user_create_thread(struct forge *f, struct process *p, const struct thr
 // Private memory with contents: maps pages as it writes. `flags` of new pages.
 void user_write(struct forge *f, struct process *p, uint64_t va, const void *bytes, size_t length,
 	uint64_t flags);
+// Pages [va, va + bytes) of a process that are in memory, and known to its tree.
+void user_pages(struct forge *f, struct process *p, uint64_t va, uint64_t bytes);
+// Notes an image that is mapped, for the truth; `lists`: set of IN_LOAD..., that name it.
+void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists);
+
+// The 32-bit half of a process on a 64-bit system: its block, and its loader's list.
+void wow64_create(struct forge *f, struct process *p, const json_t *description);
+
 // The image at a path, made on first use; everybody shares its header and first code page.
 struct image_file *file_find(struct forge *f, const char *path, bool wow64, bool program);
 const char *file_tail(const char *path); // behind the drive

@@ -149,20 +149,6 @@ static struct process *process_describe(struct forge *f, const json_t *descripti
 	return p;
 }
 
-// Windows 10 keeps a small kernel object about the 32-bit side; before, the field was its PEB.
-static void write_wow64(struct forge *f, struct process *p)
-{
-	uint32_t bytes = profile_type_size(f->profile, "_EWOW64PROCESS");
-	uint64_t peb = read_pointer(f, &f->kernel, forge_field(f, p->object, "Peb")) + PAGE_SIZE;
-	struct object o = { &f->kernel, 0, "_EWOW64PROCESS" };
-	if (bytes) {
-		o.va = pool_take(f, POOL_NONPAGED, "Wow6", bytes);
-		forge_put(f, o, "Peb", peb);
-		forge_put(f, o, "Machine", 0x14c);
-	}
-	forge_put(f, p->object, "WoW64Process|Wow64Process", bytes ? o.va : peb);
-}
-
 static void process_append(struct forge *f, struct process *p)
 {
 	struct process **end = &f->processes;
@@ -192,7 +178,7 @@ static void process_create(struct forge *f, const json_t *description, uint64_t 
 	if (!system)
 		user_create(f, p, description);
 	if (p->wow64)
-		write_wow64(f, p);
+		wow64_create(f, p, description);
 	thread_create_all(f, p, description);
 	// The hives of the Registry process come later, and its tree with them.
 	if (!system && strcmp(p->name, "Registry") != 0)

@@ -47,6 +47,13 @@ static void user_region(struct user *u, uint64_t va, uint64_t bytes, uint32_t pr
 			.commit = (uint32_t)(bytes / PAGE_SIZE) });
 }
 
+void user_pages(struct forge *f, struct process *p, uint64_t va, uint64_t bytes)
+{
+	struct user u = { .f = f, .p = p };
+	user_map(&u, va, bytes);
+	user_region(&u, va, bytes, 4);
+}
+
 static uint64_t heap_take(struct user *u, uint64_t bytes)
 {
 	uint64_t va = u->heap + u->heap_used;
@@ -93,7 +100,7 @@ static void link_entry(struct user *u, struct object entry, uint32_t lists)
 	}
 }
 
-static void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists)
+void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists)
 {
 	struct loaded_image *grown = realloc(p->images, (p->image_count + 1) * sizeof *grown);
 	if (!grown) {
@@ -152,10 +159,11 @@ static void add_image(struct user *u, const char *path, bool program, uint32_t l
 		return;
 	struct member m;
 	bool timed = profile_member(f->profile, entry.type, "LoadTime", &m);
-	truth_row(f, "dlllist", "{s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:I}", "pid",
+	truth_row(f, "dlllist", "{s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:I, s:I}", "pid",
 		(json_int_t)u->p->pid, "process", u->p->name, "base", (json_int_t)file->base,
 		"size", (json_int_t)file->size, "name", file->name, "path", file->path, "loaded",
-		truth_time(timed ? loaded : 0), "offset", (json_int_t)entry.va);
+		truth_time(timed ? loaded : 0), "offset", (json_int_t)entry.va, "bits",
+		(json_int_t)f->pointer * 8);
 }
 
 // "unlinked": true, or the lists that do not name it.

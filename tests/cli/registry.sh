@@ -139,6 +139,17 @@ fi
 
 # ---- secrets ------------------------------------------------------------------------------------
 forge secrets.raw --scenario samples/scenarios/parity.json
+run -q -f "$work/secrets.raw" envars
+everything=$(cut -f4 "$work/out" | sort -u)
+run -q -f "$work/secrets.raw" envars --silent
+claim variables_that_all_have_can_be_left_out "$(for name in TEMP ComSpec USERNAME; do
+	echo "$everything" | grep -qx $name || echo "$name is nowhere"
+	cut -f4 "$work/out" | grep -x $name
+done)"
+claim variables_of_ones_own_stay "$(cut -f4 "$work/out" | grep -qx NUMBER_OF_PROCESSORS || cut -f4 "$work/out" | sort -u)"
+run -q -f "$work/secrets.raw" dlllist --pid "$("$eidetic" -q -f "$work/secrets.raw" pslist </dev/null | awk '$3 == "wow.exe" { print $1 }')"
+claim both_halves_of_a_wow64_process_have_their_modules "$([ "$(awk -F'\t' '$5 == "kernel32.dll" { print $10 ":" $6 }' "$work/out" | tr '\n' ' ')" = \
+	'64:C:\Windows\System32\kernel32.dll 32:C:\Windows\SysWOW64\kernel32.dll ' ] || cat "$work/out")"
 run -q -r text -f "$work/secrets.raw" hashdump
 why=
 grep -q '^Administrator	500	-	8846f7eaee8fb117ad06bdd830b7586c$' "$work/out" || why="no Administrator"

@@ -39,7 +39,7 @@ sides_agree() {
 	agrees "$1" pslist pid ppid name offset physical threads wow64 created exited
 	agrees "$1" psscan pid ppid name physical threads created exited
 	agrees "$1" modules offset base '#size' name path
-	agrees "$1" dlllist pid base '#size' name path loaded
+	agrees "$1" dlllist pid base '#size' name path loaded bits
 	agrees "$1" envars pid block variable value
 	agrees "$1" handles pid offset '#handle' type
 	agrees_regions "$1"

@@ -12,6 +12,9 @@ typedef struct ei_pattern ei_pattern;
 EI_API EI_CHECKED ei_error *ei_pattern_compile(
 	ei_run *run, ei_val text, bool ignore_case, ei_pattern **out);
 
+// The same for text that is meant as it is, letter by letter.
+EI_API EI_CHECKED ei_error *ei_pattern_plain(ei_run *run, ei_val text, ei_pattern **out);
+
 // True when the pattern is found anywhere in `value`. Absent values match nothing; a match that
 // needs too many steps does not count, and leaves a note.
 EI_API bool ei_pattern_found(ei_run *run, const ei_pattern *pattern, ei_val value);

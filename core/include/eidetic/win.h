@@ -93,6 +93,21 @@ typedef enum ei_module_order {
 EI_API ei_iter ei_process_modules(ei_run *run, const eprocess *process);
 EI_API ei_iter ei_process_modules_by(ei_run *run, const eprocess *process, ei_module_order order);
 
+// Modules on the load order list of the 32-bit half of a WoW64 process, which ei_process_modules()
+// does not have; the program is on both. One a call: false after the last, and for other processes.
+// The cursor starts as { 0 }. Texts are gone at the next call.
+typedef struct ei_module32 {
+	uint64_t at;    // address of its _LDR_DATA_TABLE_ENTRY, in the process's space
+	uint32_t found; // set of ei_found
+	ei_val base, size, name, path, loaded;
+} ei_module32;
+typedef struct ei_module32_cursor {
+	void *state;
+	size_t next;
+} ei_module32_cursor;
+EI_API bool ei_process_next_module32(
+	ei_run *run, const eprocess *process, ei_module32_cursor *cursor, ei_module32 *out);
+
 // Kernel modules (_KLDR_DATA_TABLE_ENTRY): by list, joined both ways; and by pool tag.
 EI_API ei_iter ei_modules(ei_run *run);
 EI_API ei_iter ei_modules_scanned(ei_run *run);
