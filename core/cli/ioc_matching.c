@@ -345,21 +345,35 @@ static bool is_same_document(const char *a, const char *b)
 
 enum { HITS_COMPARED = 4096 };
 
-// Whether a sibling is true of the same entity, or of one of the same process.
-static bool is_met_there(const struct matched_image *image, const struct ioc_leaf *sibling,
+// Hits of an atom come by entity.
+static bool is_hit(const struct ioc_hit *hits, size_t count, uint32_t entity)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (hits[middle].entity < entity)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && hits[low].entity == entity && !hits[low].maybe;
+}
+
+// Whether a condition is true of the same entity, or of one of the same process.
+static bool is_met_there(const struct matched_image *image, const struct ioc_leaf *leaf,
 	const struct ioc_hit *hit, const struct holder *holder)
 {
 	size_t count;
-	const struct ioc_hit *hits =
-		ioc_hits(evidence_logic(image->evidence), sibling->atom, &count);
-	if (!is_same_document(sibling->term->domain, holder->domain))
+	const struct ioc_hit *hits = ioc_hits(evidence_logic(image->evidence), leaf->atom, &count);
+	if (leaf->negated || leaf->exclusion ||
+		!is_same_document(leaf->term->domain, holder->domain))
 		return true;
-	for (size_t i = 0; i < MIN(count, (size_t)HITS_COMPARED); i++) {
+	if (!strcmp(leaf->term->domain, holder->domain) && is_hit(hits, count, hit->entity))
+		return true;
+	for (size_t i = 0; holder->pid != EVIDENCE_NO_PID && i < MIN(count, (size_t)HITS_COMPARED);
+		i++) {
 		const struct holder *other = evidence_holder(image->evidence, hits[i].mark);
-		if (!other || hits[i].maybe)
-			continue;
-		bool same = other->domain == holder->domain && hits[i].entity == hit->entity;
-		if (same || (holder->pid != EVIDENCE_NO_PID && holder->pid == other->pid))
+		if (other && !hits[i].maybe && holder->pid == other->pid)
 			return true;
 	}
 	return false;
@@ -369,15 +383,15 @@ static bool is_met_there(const struct matched_image *image, const struct ioc_lea
 static bool is_in_group(const struct matched_image *image, const struct ioc_node *group,
 	const struct ioc_hit *hit, const struct holder *holder)
 {
-	if (!group)
+	if (!group || group->kind == IOC_NOT)
 		return true;
-	for (const struct ioc_node *child = group->first; child; child = child->next) {
-		const struct ioc_leaf *leaf = &child->leaf;
-		if (child->kind == IOC_LEAF && !leaf->negated && !leaf->exclusion &&
-			!is_met_there(image, leaf, hit, holder))
-			return false;
-	}
-	return true;
+	if (group->kind == IOC_LEAF)
+		return is_met_there(image, &group->leaf, hit, holder);
+	bool all = group->kind == IOC_AND;
+	for (const struct ioc_node *child = group->first; child; child = child->next)
+		if (is_in_group(image, child, hit, holder) != all) // IOC_DEPTH_MAX deep
+			return !all;
+	return all;
 }
 
 bool leaf_fact_next(const struct matched_image *image, const struct ioc_node *group,
