@@ -31,7 +31,7 @@ enum {
 // clang-format off
 static const ei_column columns[COLUMNS] = {
 	[TYPE]       = { "type",      EI_STR,  "Driver, Program or File", .vol3 = "EntryType" },
-	[PATH]       = { "path",      EI_STR,  "path of the file, or of the program's folder", .vol3 = "Path" },
+	[PATH]       = { "path",      EI_STR,  "path of the file, or of the program's folder", .vol3 = "Path", .ioc = "FileItem/FullPath" },
 	[COMPANY]    = { "company",   EI_STR,  "publisher", .vol3 = "Company" },
 	[MODIFIED]   = { "modified",  EI_TIME, "when the entry was last written; of Root\\File: when the file was last modified, UTC", .vol3 = "LastModifyTime" },
 	[MODIFIED_2] = { "modified2", EI_TIME, "second time of modification that Root\\File has, UTC", .vol3 = "LastModifyTime2" },

@@ -8,9 +8,9 @@ enum { OFFSET, START, SIZE, SERVICE, DRIVER, NAME, PHYSICAL, MODULE, UNLOAD, COL
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
-	[OFFSET]   = { "offset",   EI_ADDR, "address of the _DRIVER_OBJECT: the kernel's, or physical where it has none", .vol3 = "Offset" },
-	[START]    = { "start",    EI_ADDR, "where the driver is mapped", .vol3 = "Start" },
-	[SIZE]     = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
+	[OFFSET]   = { "offset",   EI_ADDR, "address of the _DRIVER_OBJECT: the kernel's, or physical where it has none", .vol3 = "Offset", .ioc = "DriverItem/DriverObjectAddress" },
+	[START]    = { "start",    EI_ADDR, "where the driver is mapped", .vol3 = "Start", .ioc = "DriverItem/ImageBase" },
+	[SIZE]     = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size", .ioc = "DriverItem/ImageSize" },
 	[SERVICE]  = { "service",  EI_STR,  "key of its service", .vol3 = "Service Key" },
 	[DRIVER]   = { "driver",   EI_STR,  "name of the object", .vol3 = "Driver Name", .ioc = "DriverItem/DriverName" },
 	[NAME]     = { "name",     EI_STR,  "path of the object, as the driver keeps it", .vol3 = "Name" },

@@ -13,10 +13,10 @@ enum { OPT_NAME, OPT_BASE, OPT_DUMP };
 // clang-format off
 static const ei_column columns[COLUMNS] = {
 	[OFFSET] = { "offset",   EI_ADDR, "virtual address of the loader's entry", .vol3 = "Offset" },
-	[BASE]   = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base", .ioc = "DriverItem/DriverInit" },
-	[SIZE]   = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
+	[BASE]   = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base", .ioc = "DriverItem/ImageBase" },
+	[SIZE]   = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size", .ioc = "DriverItem/ImageSize" },
 	[NAME]   = { "name",     EI_STR,  "name of the module", .vol3 = "Name", .ioc = "DriverItem/DriverName" },
-	[PATH]   = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
+	[PATH]   = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path", .ioc = "DriverItem/DriverPath" },
 	[OUTPUT] = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
 	[FOUND]  = { "found_by", EI_STR,  "walks of the list that met it: list is both; header: of a triage dump" },
 };

@@ -11,7 +11,7 @@ static const ei_column columns[COLUMNS] = {
 	[PID]         = { "pid",         EI_UINT, "process id", .vol3 = "PID" },
 	[PROCESS]     = { "process",     EI_STR,  "process name", .vol3 = "Process" },
 	[VALUE]       = { "value",       EI_UINT, "number of the privilege", .vol3 = "Value" },
-	[PRIVILEGE]   = { "privilege",   EI_STR,  "name of the privilege", .vol3 = "Privilege" },
+	[PRIVILEGE]   = { "privilege",   EI_STR,  "name of the privilege", .vol3 = "Privilege", .ioc = "ProcessItem/EnabledPrivilege/Name" },
 	[ATTRIBUTES]  = { "attributes",  EI_STR,  "Present, Enabled, Default; nothing: not held", .vol3 = "Attributes" },
 	[DESCRIPTION] = { "description", EI_STR,  "what it allows", .vol3 = "Description" },
 };

@@ -12,7 +12,7 @@ enum { SERVICES_MAX = 4096, SAMPLE = 64 };
 static const ei_column columns[COLUMNS] = {
 	[INDEX]   = { "index",   EI_UINT, "number of the system call", .vol3 = "Index" },
 	[ADDRESS] = { "address", EI_ADDR, "routine that answers it", .vol3 = "Address" },
-	[MODULE]  = { "module",  EI_STR,  "listed module that the routine is in; none: in no module", .vol3 = "Module" },
+	[MODULE]  = { "module",  EI_STR,  "listed module that the routine is in; none: in no module", .vol3 = "Module", .ioc = "HookItem/HookingModule" },
 	[SYMBOL]  = { "symbol",  EI_STR,  "name of the routine, where the kernel's symbols have it", .vol3 = "Symbol" },
 	[HOOKED]  = { "hooked",  EI_BOOL, "the routine is not in the kernel" },
 };

@@ -27,7 +27,7 @@ static const ei_column columns[COLUMNS] = {
 	[PID]        = { "pid",        EI_UINT, "process id", .vol3 = "PID" },
 	[PROCESS]    = { "process",    EI_STR,  "process name", .vol3 = "Process" },
 	[NODE]       = { "offset",     EI_ADDR, "address of the _MMVAD", .vol3 = "Offset" },
-	[START]      = { "start",      EI_ADDR, "first address of the region", .vol3 = "Start VPN" },
+	[START]      = { "start",      EI_ADDR, "first address of the region", .vol3 = "Start VPN", .ioc = "ProcessItem/SectionList/MemorySection/RegionStart" },
 	[END]        = { "end",        EI_ADDR, "last address of the region", .vol3 = "End VPN" },
 	[TAG]        = { "tag",        EI_STR,  "pool tag of the _MMVAD", .vol3 = "Tag" },
 	[PROTECTION] = { "protection", EI_STR,  "protection as first asked for", .vol3 = "Protection", .ioc = "ProcessItem/SectionList/MemorySection/Protection" },

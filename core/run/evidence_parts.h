@@ -61,6 +61,12 @@ void evidence_keep(struct evidence *evidence, struct entity_slot *slot, const ch
 // The process of a pid: one that nobody lists is made. `source` is for that.
 struct known evidence_process(struct evidence *evidence, uint64_t pid, const char *source);
 
+// The file of a path, and the driver that is mapped at an address. Sources write the volume of a
+// path in different ways: it does not count. Without a path, or an address, a new one.
+struct known evidence_file(struct evidence *evidence, ei_val path, const struct holder *holder);
+struct known evidence_driver(struct evidence *evidence, uint64_t base, const char *source);
+uint64_t evidence_path_key(ei_val path); // the same for all spellings of it; 0: there is none
+
 // ---- values ---------------------------------------------------------------------------------
 struct place {
 	bool has_address;
@@ -85,6 +91,7 @@ void evidence_source_add(struct evidence *evidence, const char *name, uint64_t r
 // EI_E_CANCELLED and EI_E_NOMEM end all; what else keeps a source from answering is said by it.
 EI_CHECKED ei_error *evidence_processes(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_registry(struct evidence *evidence);
+EI_CHECKED ei_error *evidence_programs(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_texts(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_rules(struct evidence *evidence);
 void evidence_plugins_plan(struct evidence *evidence);

@@ -1,6 +1,6 @@
 // Evidence from plugins: those whose columns carry terms that are asked for, their rows as
 // entities. SPDX-License-Identifier: Apache-2.0
-#include "run/evidence_parts.h"
+#include "run/evidence_rows.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -65,7 +65,7 @@ static bool is_wanted(const struct evidence *evidence, const ei_plugin *plugin)
 		if (term && !is_beside(plugin, term) && evidence_asks(evidence, term))
 			return true;
 	}
-	return false;
+	return evidence_row_wanted(evidence, plugin);
 }
 
 void evidence_plugins_plan(struct evidence *evidence)
@@ -91,6 +91,7 @@ struct taker {
 	struct bound bound[BOUND_MAX];
 	size_t bound_count;
 	int pid, key;      // columns; NO_COLUMN
+	int path;          // of the file that a row is about; NO_COLUMN
 	int label;         // what the row is about, in words; NO_COLUMN
 	uint64_t last_pid; // of the row before
 	bool first_of_pid;
@@ -117,12 +118,15 @@ static void taker_bind(struct taker *taker)
 	taker->label = column_named(plugin, labels);
 	taker->pid = column_named(plugin, pids);
 	taker->key = column_named(plugin, keys);
+	taker->path = NO_COLUMN;
 	for (unsigned i = 0; i < plugin->column_count && taker->bound_count < BOUND_MAX; i++) {
 		const ei_column *column = &plugin->columns[i];
 		const struct ioc_term *term =
 			column->ioc ? evidence_term(taker->evidence, column->ioc) : NULL;
 		if (!term || column->vol3_only)
 			continue;
+		if (!strcmp(term->name, "FileItem/FullPath"))
+			taker->path = (int)i;
 		taker->bound[taker->bound_count++] = (struct bound){
 			.term = term,
 			.column = i,
@@ -153,6 +157,10 @@ static struct known row_entity(struct taker *taker, const char *domain, const ei
 		return (struct known){ UINT32_MAX, UINT32_MAX };
 	if (!strcmp(domain, "ProcessItem"))
 		return evidence_process(evidence, pid, taker->plugin->name);
+	if (!strcmp(domain, "FileItem") && taker->path != NO_COLUMN)
+		return evidence_file(evidence, cells[taker->path], &holder);
+	if (!strcmp(domain, "DriverItem"))
+		return evidence_driver(evidence, holder.address, taker->plugin->name);
 	if (!of_process)
 		return evidence_new(evidence, domain, IOC_ROOT,
 			pid == EVIDENCE_NO_PID ? IOC_NO_LINK : pid, &holder);
@@ -189,6 +197,35 @@ static bool is_for_first_only(const struct bound *bound)
 	return !strcmp(bound->term->name, "ProcessItem/Username");
 }
 
+// Accounts of Windows itself are called otherwise by those who write indicators.
+static const struct account {
+	const char *sid, *names[2];
+} accounts[] = {
+	{ "S-1-5-18", { "NT AUTHORITY\\SYSTEM", "SYSTEM" } },
+	{ "S-1-5-19", { "NT AUTHORITY\\LOCAL SERVICE", "LOCAL SERVICE" } },
+	{ "S-1-5-20", { "NT AUTHORITY\\NETWORK SERVICE", "NETWORK SERVICE" } },
+};
+
+static bool text_equals(ei_val value, const char *text)
+{
+	return ei_has(value) && value.kind == EI_STR && value.length == strlen(text) &&
+	       !memcmp(value.s, text, value.length);
+}
+
+static void account_give(
+	struct taker *taker, const char *term, struct known known, const ei_val *cells)
+{
+	for (unsigned c = 0; c < taker->plugin->column_count; c++)
+		for (size_t i = 0; i < ARRAY_LENGTH(accounts); i++) {
+			if (!text_equals(cells[c], accounts[i].sid))
+				continue;
+			for (size_t n = 0; n < ARRAY_LENGTH(accounts[i].names); n++)
+				evidence_value(taker->evidence, term, known,
+					ei_str(accounts[i].names[n]), NULL);
+			return;
+		}
+}
+
 static void cell_give(
 	struct taker *taker, const struct bound *bound, struct known known, const ei_val *cells)
 {
@@ -209,6 +246,8 @@ static void cell_give(
 		value = ei_bool(true);
 	}
 	evidence_value(taker->evidence, bound->term->name, known, value, &place);
+	if (is_for_first_only(bound))
+		account_give(taker, bound->term->name, known, cells);
 	if (bound->presence && taker->evidence->holders[known.holder].facts)
 		evidence_fact(taker->evidence, known.holder, bound->term->name,
 			cells[bound->column].s, cells[bound->column].length, &place);
@@ -229,6 +268,9 @@ static ei_error *take_row(struct row_sink *sink, uint32_t depth, const ei_val *c
 	(void)depth;
 	taker->first_of_pid = pid != taker->last_pid;
 	taker->last_pid = pid;
+	if (!evidence_row_counts(taker->plugin, cells))
+		return NULL;
+	struct known first = { UINT32_MAX, UINT32_MAX };
 	for (size_t i = 0; i < taker->bound_count; i++) {
 		if (!is_first_of_domain(taker, i))
 			continue;
@@ -236,10 +278,12 @@ static ei_error *take_row(struct row_sink *sink, uint32_t depth, const ei_val *c
 		struct known known = row_entity(taker, domain, cells);
 		if (known.entity == UINT32_MAX)
 			continue;
+		first = i ? first : known;
 		for (size_t j = i; j < taker->bound_count; j++)
 			if (taker->bound[j].term->domain == domain)
 				cell_give(taker, &taker->bound[j], known, cells);
 	}
+	evidence_row_give(taker->evidence, taker->plugin, first, cells);
 	return taker->evidence->no_memory ? ei_fail(EI_E_NOMEM, "out of memory") : NULL;
 }
 
@@ -262,9 +306,11 @@ static void answers_give(const struct taker *taker, bool complete)
 {
 	for (size_t i = 0; i < taker->bound_count; i++) {
 		const struct ioc_term *term = taker->bound[i].term;
-		ioc_evidence_answers(
-			taker->evidence->logic, term->name, complete && term->class == IOC_CLASS_A);
+		ioc_evidence_answers(taker->evidence->logic, term->name,
+			complete && term->class == IOC_CLASS_A &&
+				evidence_rows_are_all(taker->plugin));
 	}
+	evidence_row_answers(taker->evidence, taker->plugin);
 }
 
 static ei_error *plugin_rows(struct taker *taker, struct run_result *result)

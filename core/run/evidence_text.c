@@ -5,6 +5,7 @@
 #include "ioc/regex_literal.h"
 #include <ctype.h>
 #include <eidetic/scan.h>
+#include <eidetic/win.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -249,17 +250,33 @@ static struct known holder_new(struct texts *t, const char *domain, uint64_t key
 	return known;
 }
 
-// A file or driver is told apart by its path, and is known by it.
-static struct known named_holder(
-	struct texts *t, const char *domain, const char *path_term, const ei_owner *owner)
+// A file or driver is known by its path.
+static struct known file_holder(struct texts *t, const ei_owner *owner)
 {
-	uint64_t key = text_hash(owner->region.s, owner->region.length, false);
-	size_t before = t->evidence->holder_count;
-	struct known known =
-		holder_new(t, domain, key, UINT64_MAX, EVIDENCE_NO_PID, ei_u64_or(owner->va, 0));
-	if (t->evidence->holder_count != before) {
-		ioc_evidence_answers(t->evidence->logic, path_term, false);
-		evidence_value(t->evidence, path_term, known, owner->region, NULL);
+	struct evidence *evidence = t->evidence;
+	struct holder holder = {
+		.source = source_name, .pid = EVIDENCE_NO_PID, .address = ei_u64_or(owner->va, 0)
+	};
+	size_t before = evidence->holder_count;
+	struct known known = evidence_file(evidence, owner->region, &holder);
+	if (evidence->holder_count != before) {
+		ioc_evidence_answers(evidence->logic, "FileItem/FullPath", false);
+		evidence_value(evidence, "FileItem/FullPath", known, owner->region, NULL);
+	}
+	return known;
+}
+
+static struct known driver_holder(struct texts *t, const ei_owner *owner)
+{
+	struct evidence *evidence = t->evidence;
+	uint64_t base = 0;
+	size_t before = evidence->holder_count;
+	if (ei_has(owner->va))
+		ei_module_at(t->run, owner->va.u, &base);
+	struct known known = evidence_driver(evidence, base, source_name);
+	if (evidence->holder_count != before) {
+		ioc_evidence_answers(evidence->logic, "DriverItem/DriverPath", false);
+		evidence_value(evidence, "DriverItem/DriverPath", known, owner->region, NULL);
 	}
 	return known;
 }
@@ -273,12 +290,10 @@ static struct known term_holder(struct texts *t, const struct ioc_term *term, co
 	if (!strcmp(term->domain, "ProcessItem"))
 		return process ? evidence_process(t->evidence, pid, source_name) : none;
 	if (!strcmp(term->domain, "FileItem"))
-		return file && ei_has(owner->region)
-			       ? named_holder(t, term->domain, "FileItem/FullPath", owner)
-			       : none;
+		return file && ei_has(owner->region) ? file_holder(t, owner) : none;
 	if (!strcmp(term->domain, "DriverItem"))
 		return owner->region_kind == EI_REGION_DRIVER && ei_has(owner->region)
-			       ? named_holder(t, term->domain, "DriverItem/DriverPath", owner)
+			       ? driver_holder(t, owner)
 			       : none;
 	return holder_new(t, term->domain, process ? pid : owner->kind, process,
 		process ? pid : EVIDENCE_NO_PID, 0);
