@@ -171,6 +171,8 @@ bool ei_file_content(ei_run *run, const ei_file *file, ei_content_kind kind, ei_
 		content.size_by = ei_str("cache");
 	else if (found && kind != EI_CONTENT_IMAGE)
 		data_size(run, file, &sections, content.size, pieces.size_known, &content);
+	if (kind == EI_CONTENT_IMAGE && !content.size)
+		found = false; // no program is empty, and the hash of nothing is known
 	if (shape == EI_SHAPE_VOL3)
 		content.size = pieces.end;
 	if (found)

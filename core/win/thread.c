@@ -40,12 +40,14 @@ ei_iter ei_process_threads(ei_run *run, const eprocess *process)
 ei_val ei_thread_created(const ethread *thread)
 {
 	ei_val time = ei_get(*thread, CreateTime);
-	bool shifted = thread->at->ThreadsProcess.offset >= 0;
-	if (shifted && (ei_has(time) || time.state == EI_GARBAGE)) {
-		ei_field raw = thread->at->CreateTime;
-		raw.kind = EI_F_UINT;
-		time = ei_of(
-			EI_TIME, ei_u64_or(ei_field_get(&thread->obj, &raw), 0) >> XP_TIME_SHIFT);
+	bool may_shift = thread->at->ThreadsProcess.offset >= 0;
+	if (may_shift && (ei_has(time) || time.state == EI_GARBAGE)) {
+		ei_field field = thread->at->CreateTime;
+		field.kind = EI_F_UINT;
+		uint64_t raw = ei_u64_or(ei_field_get(&thread->obj, &field), 0);
+		// Service packs of 2003 do not shift; no time kept one way is one the other way.
+		bool is_plain = raw >= time_first && raw < time_end;
+		time = ei_of(EI_TIME, is_plain ? raw : raw >> XP_TIME_SHIFT);
 	}
 	return ei_has(time) && !time.u ? ei_absent(EI_NONE) : time;
 }

@@ -228,6 +228,15 @@ static void untouched_pages_of_an_image_are_zeroes(void **state)
 		"ImageSectionObject  8192  true  0829f71740aab1ab98b33eae21dee122");
 }
 
+static void program_without_a_page_is_none(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	put_area(fx, &wide, true, 0);
+
+	expect(fx, &wide, "cache  size  complete  md5", "");
+}
+
 static void untouched_pages_of_data_are_missing(void **state)
 {
 	(void)state;
@@ -381,6 +390,7 @@ int main(void)
 		cmocka_unit_test(area_that_its_segment_disowns_is_none),
 		cmocka_unit_test(segment_on_a_missing_page_does_not_matter),
 		cmocka_unit_test(untouched_pages_of_an_image_are_zeroes),
+		cmocka_unit_test(program_without_a_page_is_none),
 		cmocka_unit_test(untouched_pages_of_data_are_missing),
 		cmocka_unit_test(file_without_an_end_has_no_hash),
 		cmocka_unit_test(build_whose_bits_are_unknown_is_read_as_far_as_it_goes),

@@ -29,8 +29,8 @@ EI_API ei_iter ei_process_threads(ei_run *run, const eprocess *process);
 // Threads found by their pool tag, as ei_processes_scanned() finds processes.
 EI_API ei_iter ei_threads_scanned(ei_run *run);
 
-// When it was made: Windows XP keeps the time shifted by three bits. EI_NONE for threads of the
-// system that have no time.
+// When it was made: Windows XP keeps the time shifted by three bits, and so does 2003 without a
+// service pack. EI_NONE for threads of the system that have no time.
 EI_API ei_val ei_thread_created(const ethread *thread);
 
 // When it ended; EI_NONE while it runs (the kernel keeps a list there then).
