@@ -40,9 +40,10 @@ enum { YARA_SETS_MAX = 16 };
 struct ei_yara {
 	YR_RULES *sets[YARA_SETS_MAX]; // what was compiled, and each compiled file
 	size_t set_count;
-	uint64_t max_size; // 0: any
-	unsigned timeout;  // seconds; 0: any
-	unsigned context;  // bytes
+	uint64_t max_size;    // 0: any
+	uint64_t max_matches; // of a string in a range; 0: any
+	unsigned timeout;     // seconds; 0: any
+	unsigned context;     // bytes
 	bool started;
 };
 

@@ -16,6 +16,7 @@ enum {
 	TIMEOUT_MAX = 1 << 20,
 	CONTEXT_DEFAULT = 16, // bytes
 	CONTEXT_MAX = 256,
+	MATCHES_DEFAULT = 1000, // of a string in a range
 };
 
 // Scanners of files define these; rules that use them would not compile otherwise.
@@ -202,6 +203,7 @@ static void limits_read(const struct building *b, ei_yara *rules)
 	uint64_t timeout = ei_u64_or(option(b, EI_YARA_TIMEOUT, 0), TIMEOUT_DEFAULT);
 	uint64_t context = ei_u64_or(option(b, EI_YARA_CONTEXT, 0), CONTEXT_DEFAULT);
 	rules->max_size = ei_u64_or(option(b, EI_YARA_MAX_SIZE, 0), MAX_SIZE_DEFAULT);
+	rules->max_matches = ei_u64_or(option(b, EI_YARA_MAX_MATCHES, 0), MATCHES_DEFAULT);
 	rules->timeout = (unsigned)MIN(timeout, (uint64_t)TIMEOUT_MAX);
 	rules->context = (unsigned)MIN(context, (uint64_t)CONTEXT_MAX);
 }

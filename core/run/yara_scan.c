@@ -10,7 +10,7 @@
 
 enum {
 	WORKERS_MAX = 64,
-	RANGE_MATCHES_MAX = 100000,   // kept of one range
+	RANGE_BYTES_MAX = 256 << 20,  // of matches that are kept of one range
 	PENDING_MAX = 256 << 20,      // bytes of matches that wait to be shown
 	LOOK_EVERY_NS = 10 * 1000000, // whether the run was ended
 	META_MAX = 4096,
@@ -21,9 +21,17 @@ struct found {
 	const YR_RULE *rule;
 	const char *string;
 	uint64_t at;
+	uint32_t matches; // of the string
 	uint32_t length;
 	uint32_t value_size, before_size, after_size;
 	size_t bytes; // offset
+};
+
+// Strings that match more often than is shown, and the one that does most often.
+struct common {
+	uint64_t strings; // in as many ranges
+	uint64_t matches, at;
+	const char *rule, *string;
 };
 
 struct result {
@@ -33,6 +41,7 @@ struct result {
 	size_t size, bytes_room;
 	bool done, cut;
 	int status; // of YARA
+	struct common common;
 };
 
 struct scan;
@@ -59,11 +68,17 @@ struct scan {
 	size_t pending; // bytes
 	size_t working; // workers that have not ended
 	bool stop;
+	struct common common; // of the ranges that were shown
 	struct worker workers[WORKERS_MAX];
 	size_t worker_count;
 };
 
 // ---- what was found -------------------------------------------------------------------------
+
+static size_t result_bytes(const struct result *result)
+{
+	return result->size + result->count * sizeof result->items[0];
+}
 
 static bool result_grow(struct result *result, size_t bytes)
 {
@@ -108,15 +123,13 @@ static uint32_t after_read(struct worker *worker, uint64_t at, uint8_t *out)
 		&range->space, yara_window_reader(worker->window), at, out, size, NULL);
 }
 
-static void match_add(
-	struct worker *worker, const YR_RULE *rule, const YR_STRING *string, const YR_MATCH *match)
+static void match_add(struct worker *worker, const YR_RULE *rule, const YR_STRING *string,
+	const YR_MATCH *match, uint32_t matches)
 {
 	struct result *result = worker->result;
 	uint64_t offset = match ? (uint64_t)(match->base + match->offset) : 0;
 	uint32_t value = match ? (uint32_t)MAX(match->data_length, 0) : 0;
-	if (offset >= worker->range->own)
-		return;
-	result->cut |= result->count == RANGE_MATCHES_MAX;
+	result->cut |= result_bytes(result) > RANGE_BYTES_MAX;
 	if (result->cut || !result_grow(result, value + 2 * (size_t)worker->scan->rules->context)) {
 		result->cut = true;
 		return;
@@ -124,6 +137,7 @@ static void match_add(
 	struct found found = { .rule = rule,
 		.string = string ? string->identifier : NULL,
 		.at = worker->range->start + offset,
+		.matches = matches,
 		.length = match ? (uint32_t)match->match_length : 0,
 		.value_size = value,
 		.bytes = result->size };
@@ -138,21 +152,51 @@ static void match_add(
 	result->items[result->count++] = found;
 }
 
-// Matches of a string; false when it has none to show. The library does not align them.
+// The next match that may be shown, from `*at` on; the library does not align them.
+static bool match_next(const void **at, YR_MATCH *match)
+{
+	while (*at) {
+		memcpy(match, *at, sizeof *match);
+		*at = match->next;
+		if (!match->is_private)
+			return true;
+	}
+	return false;
+}
+
+static bool match_is_own(const struct worker *worker, const YR_MATCH *match)
+{
+	return (uint64_t)(match->base + match->offset) < worker->range->own;
+}
+
+static void common_note(struct common *common, struct common other)
+{
+	uint64_t strings = common->strings + other.strings;
+	if (other.matches > common->matches)
+		*common = other;
+	common->strings = strings;
+}
+
+// Matches of a string; false when it has none, not even those that are left to the next range.
 static bool matches_add(struct worker *worker, const YR_SCAN_CONTEXT *context, const YR_RULE *rule,
 	const YR_STRING *string)
 {
-	const void *at = context->matches[string->idx].head;
+	const void *head = context->matches[string->idx].head;
+	const uint64_t most = worker->scan->rules->max_matches;
+	uint32_t matches = 0, shown = 0;
 	bool any = false;
-	while (at) {
-		YR_MATCH match;
-		memcpy(&match, at, sizeof match);
-		at = match.next;
-		if (match.is_private)
-			continue;
-		match_add(worker, rule, string, &match);
-		any = true;
-	}
+	YR_MATCH match;
+	for (const void *at = head; match_next(&at, &match); any = true)
+		matches += match_is_own(worker, &match);
+	for (const void *at = head; shown < matches && (!most || shown < most);)
+		if (match_next(&at, &match) && match_is_own(worker, &match)) {
+			match_add(worker, rule, string, &match, matches);
+			shown++;
+		}
+	if (shown < matches)
+		common_note(
+			&worker->result->common, (struct common){ 1, matches, worker->range->start,
+							 rule->identifier, string->identifier });
 	return any;
 }
 
@@ -162,8 +206,6 @@ static int on_event(YR_SCAN_CONTEXT *context, int message, void *data, void *use
 	const YR_RULE *rule = data;
 	YR_STRING *string;
 	bool any = false;
-	if (message == CALLBACK_MSG_TOO_MANY_MATCHES)
-		worker->result->cut = true;
 	if (message != CALLBACK_MSG_RULE_MATCHING)
 		return CALLBACK_CONTINUE;
 	yr_rule_strings_foreach(rule, string)
@@ -171,7 +213,7 @@ static int on_event(YR_SCAN_CONTEXT *context, int message, void *data, void *use
 		any |= matches_add(worker, context, rule, string);
 	}
 	if (!any)
-		match_add(worker, rule, NULL, NULL);
+		match_add(worker, rule, NULL, NULL, 0);
 	return CALLBACK_CONTINUE;
 }
 
@@ -241,8 +283,7 @@ static void *worker_main(void *argument)
 		worker->result = &scan->results[range];
 		range_scan(worker);
 		pthread_mutex_lock(&scan->lock);
-		scan->pending += worker->result->size +
-				 worker->result->count * sizeof worker->result->items[0];
+		scan->pending += result_bytes(worker->result);
 		worker->result->done = true;
 		pthread_cond_broadcast(&scan->moved);
 		pthread_mutex_unlock(&scan->lock);
@@ -316,6 +357,7 @@ static ei_yara_match match_make(struct scan *scan, const struct yara_range *rang
 		.tags = tags_text(arena, found->rule),
 		.meta = meta_text(arena, found->rule),
 		.string = found->string,
+		.matches = found->matches,
 		.at = found->at,
 		.length = found->length,
 		.value = is_file ? ei_bytes(bytes, found->value_size) : none,
@@ -339,7 +381,8 @@ static void result_notes(
 	if (scan->stop)
 		return;
 	if (result->cut)
-		ei_note(scan->run, "the range at 0x%llx matches more often than is shown", at);
+		ei_note(scan->run, "the range at 0x%llx matches more often than there is room for",
+			at);
 	if (result->status == ERROR_SCAN_TIMEOUT)
 		ei_note(scan->run,
 			"the range at 0x%llx took more than %u s, and was given up "
@@ -365,15 +408,31 @@ static bool result_show(struct scan *scan, size_t index, ei_yara_found *found, v
 		ei_arena_rewind(scan->run->scratch, mark);
 	}
 	result_notes(scan, range, result);
+	common_note(&scan->common, result->common);
 	return goes_on;
 }
 
 static void result_drop(struct scan *scan, struct result *result)
 {
-	scan->pending -= result->size + result->count * sizeof result->items[0];
+	scan->pending -= result_bytes(result);
 	free(result->items);
 	free(result->bytes);
 	*result = (struct result){ .done = true };
+}
+
+// One line of all of them: a string that is common in a range is so in many.
+static void common_show(const struct scan *scan)
+{
+	const struct common *common = &scan->common;
+	if (!common->strings || scan->stop)
+		return;
+	ei_note(scan->run,
+		"%llu times a string has more than %llu matches in a range, and only the first are "
+		"shown (--max-matches); most, %llu%s, has %s of '%s' in the range at 0x%llx",
+		(unsigned long long)common->strings, (unsigned long long)scan->rules->max_matches,
+		(unsigned long long)common->matches,
+		common->matches < YR_MAX_STRING_MATCHES ? "" : " or more", common->string,
+		common->rule, (unsigned long long)common->at);
 }
 
 // Until the next range is done, or something is to be looked at. With the lock.
@@ -461,6 +520,7 @@ ei_error *yara_scan(ei_run *run, const ei_yara *rules, const struct yara_ranges 
 	pthread_cond_init(&scan->moved, NULL);
 	workers_start(scan);
 	scan_show(scan, found, context);
+	common_show(scan);
 	ei_error *error = workers_end(scan);
 	pthread_cond_destroy(&scan->moved);
 	pthread_mutex_destroy(&scan->lock);

@@ -273,6 +273,55 @@ static void matches_of_the_next_range_are_left_to_it(void **state)
 	expect_seen(w, "r1$a@0x64+6 ");
 }
 
+static void common_strings_are_counted_and_the_first_are_shown(void **state)
+{
+	(void)state;
+	WORLD(w);
+	for (unsigned i = 0; i < 5; i++)
+		put(w, i * 16, "needle", 6);
+	put(w, 100, "other", 5);
+	range(w, 0, PAGE_SIZE);
+	SCAN(w, "--max-matches", "3", "--yara-rules",
+		"rule r { strings: $a = \"needle\" $b = \"other\" condition: #a == 5 and $b }");
+	expect_seen(w, "r$a@0x0+6 r$a@0x10+6 r$a@0x20+6 r$b@0x64+5 ");
+	assert_int_equal(w->last.matches, 1);
+	assert_int_equal(w->run->notes, 1);
+	ei_yara_close(w->rules);
+	w->rules = NULL;
+	SCAN(w, "--max-matches", "0", "--yara-string", "needle");
+	assert_int_equal(w->matches, 9);
+	assert_int_equal(w->last.matches, 5);
+	assert_int_equal(w->run->notes, 0);
+}
+
+static void common_strings_of_the_next_range_are_not_counted(void **state)
+{
+	(void)state;
+	WORLD(w);
+	for (unsigned i = 0; i < 5; i++)
+		put(w, i * 16, "needle", 6);
+	range(w, 0, PAGE_SIZE);
+	w->ranges.items[0].own = 32;
+	SCAN(w, "--max-matches", "3", "--yara-string", "needle");
+	expect_seen(w, "r1$a@0x0+6 r1$a@0x10+6 ");
+	assert_int_equal(w->last.matches, 2);
+	assert_int_equal(w->run->notes, 0);
+}
+
+static void a_very_common_byte_ends_soon(void **state)
+{
+	(void)state;
+	WORLD(w);
+	static uint8_t bytes[4 << 20];
+	memset(bytes, 'n', sizeof bytes);
+	put(w, 0, bytes, sizeof bytes);
+	range(w, 0, sizeof bytes);
+	SCAN(w, "--yara-string", "nn");
+	assert_int_equal(w->matches, 1000);
+	assert_true(w->last.matches >= 1000000);
+	assert_int_equal(w->run->notes, 1);
+}
+
 // ---- ends -----------------------------------------------------------------------------------
 
 static void enough_is_enough(void **state)
@@ -434,6 +483,9 @@ int main(void)
 		cmocka_unit_test(matches_come_in_the_order_of_ranges),
 		cmocka_unit_test(bytes_around_a_match_are_given),
 		cmocka_unit_test(matches_of_the_next_range_are_left_to_it),
+		cmocka_unit_test(common_strings_are_counted_and_the_first_are_shown),
+		cmocka_unit_test(common_strings_of_the_next_range_are_not_counted),
+		cmocka_unit_test(a_very_common_byte_ends_soon),
 		cmocka_unit_test(enough_is_enough),
 		cmocka_unit_test(cancelled_scans_end_at_once),
 		cmocka_unit_test(mistakes_in_rules_are_named_with_file_and_line),

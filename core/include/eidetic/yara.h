@@ -30,6 +30,7 @@ enum {
 	EI_YARA_MAX_SIZE,
 	EI_YARA_CONTEXT,
 	EI_YARA_TIMEOUT,
+	EI_YARA_MAX_MATCHES,
 	EI_YARA_OPTION_COUNT
 };
 
@@ -43,7 +44,8 @@ enum {
 	[(first) + EI_YARA_WIDE]        = { "wide",               EI_BOOL, 0,       "--yara-string as UTF-16, too" },                        \
 	[(first) + EI_YARA_MAX_SIZE]    = { "max-size",           EI_UINT, 0,       "scan no region of more bytes (1 GiB); 0: any" },        \
 	[(first) + EI_YARA_CONTEXT]     = { "context",            EI_UINT, 0,       "bytes to show around a match (16, at most 256)" },      \
-	[(first) + EI_YARA_TIMEOUT]     = { "timeout",            EI_UINT, 0,       "seconds for one region (60); 0: any" }
+	[(first) + EI_YARA_TIMEOUT]     = { "timeout",            EI_UINT, 0,       "seconds for one region (60); 0: any" },                  \
+	[(first) + EI_YARA_MAX_MATCHES] = { "max-matches",        EI_UINT, 0,       "show no more of a string's matches in one region (1000); 0: all" }
 // clang-format on
 
 // Compiles what the options say, whose first one is number `first`. EI_E_USAGE when they name no
@@ -61,6 +63,7 @@ typedef struct ei_yara_match {
 	const char *tags;       // "a b", or ""
 	const char *meta;       // "author=x, date=y", or ""
 	const char *string;     // "$a"; NULL: the rule matched without strings
+	uint64_t matches;       // of the string in the range, shown or not; 0: the rule has none
 	uint64_t at;            // address of the first byte; of the range where string is NULL
 	uint32_t length;        // bytes
 	ei_val value;           // the first 512 of them
@@ -74,7 +77,9 @@ typedef struct ei_yara_match {
 typedef bool ei_yara_found(ei_run *run, void *context, const ei_yara_match *match);
 
 // Scan, and call `found` in this thread: range after range, by rule and address within each.
-// Regions that were not scanned to their end, because of their size or of time, leave a note.
+// Regions that were not scanned to their end, because of their size or of time, leave a note, and so
+// do strings that match more often in one than --max-matches says. YARA itself counts no more than
+// a million.
 // EI_E_NOMEM.
 EI_API EI_CHECKED ei_error *ei_yara_process(ei_run *run, const ei_yara *rules,
 	const eprocess *process, ei_yara_found *found, void *context);
