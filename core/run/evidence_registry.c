@@ -1,8 +1,7 @@
 // Evidence from the registry: every key and value of every hive, once.
 // SPDX-License-Identifier: Apache-2.0
-#include "run/evidence_parts.h"
+#include "run/evidence_keys.h"
 
-#include <eidetic/registry.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -18,6 +17,7 @@ struct walk {
 	struct text path;  // of the key
 	struct text whole; // with the value
 	struct text data;
+	bool items, things; // what is asked for: keys and values, what keys stand for
 	uint64_t rows;
 };
 
@@ -134,6 +134,10 @@ static void hive_walk(struct walk *walk, ei_hive *hive, const bool *cancelled)
 			return;
 		text_clear(&walk->path);
 		text_addf(&walk->path, "%s%s%s", walk->mount, *step.path ? "\\" : "", step.path);
+		if (walk->things)
+			evidence_key_give(walk->evidence, walk->path.data, &step.key, walk->hive);
+		if (!walk->items)
+			continue;
 		key_give(walk, &step.key);
 		ei_values values = ei_key_values(&step.key);
 		for (ei_value value; ei_value_next(&values, &value);)
@@ -181,7 +185,10 @@ ei_error *evidence_registry(struct evidence *evidence)
 		.symbols = (const char *const[]){ "CmpHiveListHead" },
 		.symbol_count = 1 };
 	uint64_t started = evidence_clock();
-	if (!evidence_wants_domain(evidence, domain))
+	struct walk walk = { .evidence = evidence,
+		.items = evidence_wants_domain(evidence, domain),
+		.things = evidence_keys_wanted(evidence) };
+	if (!walk.items && !walk.things)
 		return NULL;
 	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, &needs);
 	if (missing) {
@@ -190,13 +197,13 @@ ei_error *evidence_registry(struct evidence *evidence)
 	}
 	EI_OWNED(ei_run) run = NULL;
 	EI_TRY(evidence_run(evidence, &run));
-	struct walk walk = { .evidence = evidence };
 	text_init(&walk.path, PATH_BYTES_MAX);
 	text_init(&walk.whole, PATH_BYTES_MAX);
 	text_init(&walk.data, PATH_BYTES_MAX);
 	hives_each(evidence, run, &walk, true);
 	for (size_t i = 0; i < ARRAY_LENGTH(terms); i++)
 		ioc_evidence_answers(evidence->logic, terms[i], true);
+	evidence_keys_answer(evidence);
 	hives_each(evidence, run, &walk, false);
 	text_deinit(&walk.path);
 	text_deinit(&walk.whole);
