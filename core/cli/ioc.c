@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/nearest.h"
 #include "cli/ioc_cli.h"
+#include "run/evidence.h"
 
 static ei_val text_or_none(const char *text)
 {
@@ -85,7 +86,7 @@ static const ei_column leaf_columns[LEAF_COLUMNS] = {
 	[VALUE]     = { "value",     EI_STR,  "with what" },
 	[CLASS]     = { "class",     EI_STR,  "how well memory answers: a to d" },
 	[ARTEFACT]  = { "artefact",  EI_STR,  "where memory has it" },
-	[PLUGINS]   = { "plugins",   EI_STR,  "which list it" },
+	[PLUGINS]   = { "plugins",   EI_STR,  "which plugins and other sources answer it" },
 	[WHY]       = { "why",       EI_STR,  "why it cannot be asked, or is read as something else" },
 	// clang-format on
 };
@@ -96,26 +97,12 @@ struct check {
 	struct text answering; // scratch
 };
 
-static void answering_add(struct check *check, const struct ioc_term *term)
-{
-	for (size_t i = 0; i < plugin_set_count(check->plugins); i++) {
-		const ei_plugin *plugin = plugin_set_at(check->plugins, i);
-		bool answers = false;
-		for (unsigned c = 0; c < plugin->column_count; c++)
-			answers |= plugin->columns[c].ioc &&
-				   !strcasecmp(plugin->columns[c].ioc, term->name);
-		if (answers)
-			text_addf(&check->answering, "%s%s", check->answering.length ? "," : "",
-				plugin->name);
-	}
-}
-
-// Plugins with a column for the term, or for one that it is a part of.
+// Plugins and other sources of the term, or of one that it is a part of.
 static ei_val answering(struct check *check, const struct ioc_term *term)
 {
 	text_clear(&check->answering);
 	for (; term; term = term->from)
-		answering_add(check, term);
+		evidence_answerers(check->plugins, term, &check->answering);
 	return text_or_none(check->answering.length ? check->answering.data : NULL);
 }
 

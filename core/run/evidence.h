@@ -67,6 +67,11 @@ struct evidence_source {
 
 struct evidence;
 
+// Who answers a term, apart from terms that it is a part of: plugins and sources within, with
+// commas between them, added to `out`.
+void evidence_answerers(
+	const struct plugin_set *plugins, const struct ioc_term *term, struct text *out);
+
 // What cannot be asked is said by the sources and leaves terms unknown. EI_E_UNKNOWN where no
 // Windows system is found, EI_E_NOMEM, EI_E_CANCELLED. What the wish points to must outlive it,
 // but for the session.

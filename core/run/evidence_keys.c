@@ -10,6 +10,11 @@ static const char users[] = "\\REGISTRY\\MACHINE\\SAM\\SAM\\Domains\\Account\\Us
 
 static const char *const terms[] = { "TaskItem/Name", "TaskItem/path", "UserItem/Username" };
 
+const char *evidence_keys_say(size_t nth)
+{
+	return nth < ARRAY_LENGTH(terms) ? terms[nth] : NULL;
+}
+
 bool evidence_keys_wanted(const struct evidence *evidence)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(terms); i++)

@@ -94,6 +94,14 @@ EI_CHECKED ei_error *evidence_registry(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_programs(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_texts(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_rules(struct evidence *evidence);
+
+// What each of them answers: the terms one by one, NULL after the last; or whether it is one.
+const char *evidence_processes_say(size_t nth);
+const char *evidence_registry_says(size_t nth);
+const char *evidence_keys_say(size_t nth);
+bool evidence_programs_say(const char *term);
+bool evidence_texts_say(const struct ioc_term *term);
+
 void evidence_plugins_plan(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_plugins(struct evidence *evidence);
 

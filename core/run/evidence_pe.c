@@ -32,6 +32,13 @@ enum subject { OF_FILE, OF_PROCESS, OF_SECTION, OF_DRIVER, SUBJECTS };
 static const char *const subjects[SUBJECTS] = { "FileItem", "ProcessItem",
 	"ProcessItem/SectionList/MemorySection", "DriverItem" };
 
+enum { TERM_BYTES = 160 };
+
+static void term_name(char *out, unsigned subject, size_t name)
+{
+	snprintf(out, TERM_BYTES, "%s/PEInfo/%s", subjects[subject], names[name]);
+}
+
 enum { TRIES = 3 }; // for a file of which pages are missing, wherever else it is mapped
 
 struct programs {
@@ -50,6 +57,18 @@ struct program {
 	struct known known[SUBJECTS]; // UINT32_MAX: of none
 	struct place place;
 };
+
+bool evidence_programs_say(const char *term)
+{
+	for (unsigned i = 0; i < SUBJECTS; i++)
+		for (size_t n = 0; n < NAMES; n++) {
+			char name[TERM_BYTES];
+			term_name(name, i, n);
+			if (!strcasecmp(name, term))
+				return true;
+		}
+	return false;
+}
 
 // ---- values ---------------------------------------------------------------------------------
 static bool page_read(void *context, uint32_t rva, uint8_t *page)
@@ -264,8 +283,8 @@ static bool terms_gather(struct programs *p)
 	bool any = false;
 	for (unsigned i = 0; i < SUBJECTS; i++)
 		for (size_t n = 0; n < NAMES; n++) {
-			char term[160];
-			snprintf(term, sizeof term, "%s/PEInfo/%s", subjects[i], names[n]);
+			char term[TERM_BYTES];
+			term_name(term, i, n);
 			if (!evidence_asks(p->evidence, term))
 				continue;
 			p->terms[i][n] = evidence_term(p->evidence, term);

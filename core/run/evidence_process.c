@@ -101,6 +101,15 @@ static uint32_t parent_of(const struct evidence *evidence, size_t child)
 	return best;
 }
 
+static const char *const terms[] = { "ProcessItem/name", "ProcessItem/pid", "ProcessItem/parentpid",
+	"ProcessItem/path", "ProcessItem/arguments", "ProcessItem/startTime", "ProcessItem/hidden",
+	"ProcessItem/ParentProcessPath", "ProcessItem/ParentArguments", "processEvent/eventType" };
+
+const char *evidence_processes_say(size_t nth)
+{
+	return nth < ARRAY_LENGTH(terms) ? terms[nth] : NULL;
+}
+
 // ---- giving ---------------------------------------------------------------------------------
 static ei_val text_or(const char *text, ei_state otherwise)
 {
@@ -190,10 +199,6 @@ static void process_give(struct evidence *evidence, struct evidence_process *pro
 
 ei_error *evidence_processes(struct evidence *evidence)
 {
-	static const char *const terms[] = { "ProcessItem/name", "ProcessItem/pid",
-		"ProcessItem/parentpid", "ProcessItem/path", "ProcessItem/arguments",
-		"ProcessItem/startTime", "ProcessItem/hidden", "ProcessItem/ParentProcessPath",
-		"ProcessItem/ParentArguments", "processEvent/eventType" };
 	const ei_plugin needs = { .name = source_name,
 		.types = (const ei_type_spec *const[]){ &eprocess_spec },
 		.type_count = 1 };

@@ -10,6 +10,16 @@ enum { PATH_BYTES_MAX = 64 << 10, DATA_BYTES_MAX = 4096 };
 static const char source_name[] = "registry";
 static const char domain[] = "RegistryItem";
 
+static const char *const terms[] = { "RegistryItem/Path", "RegistryItem/KeyPath",
+	"RegistryItem/Hive", "RegistryItem/Modified", "RegistryItem/ValueName", "RegistryItem/Type",
+	"RegistryItem/TypeNumber", "RegistryItem/Text", "RegistryItem/Value",
+	"RegistryItem/EventType" };
+
+const char *evidence_registry_says(size_t nth)
+{
+	return nth < ARRAY_LENGTH(terms) ? terms[nth] : NULL;
+}
+
 struct walk {
 	struct evidence *evidence;
 	uint64_t hive; // address
@@ -175,10 +185,6 @@ static void hives_each(struct evidence *evidence, ei_run *run, struct walk *walk
 
 ei_error *evidence_registry(struct evidence *evidence)
 {
-	static const char *const terms[] = { "RegistryItem/Path", "RegistryItem/KeyPath",
-		"RegistryItem/Hive", "RegistryItem/Modified", "RegistryItem/ValueName",
-		"RegistryItem/Type", "RegistryItem/TypeNumber", "RegistryItem/Text",
-		"RegistryItem/Value", "RegistryItem/EventType" };
 	const ei_plugin needs = { .name = source_name,
 		.types = (const ei_type_spec *const[]){ &cmhive_spec },
 		.type_count = 1,

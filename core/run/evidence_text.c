@@ -36,6 +36,11 @@ static bool is_text_term(const struct ioc_term *term)
 	return begins_any(term->name, text_documents, ARRAY_LENGTH(text_documents));
 }
 
+bool evidence_texts_say(const struct ioc_term *term)
+{
+	return is_text_term(term);
+}
+
 // ---- literals -------------------------------------------------------------------------------
 // What is searched for an atom. Atoms with the same text share it.
 struct literal {
