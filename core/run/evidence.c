@@ -278,8 +278,9 @@ static ei_error *ended(const struct evidence *evidence)
 
 static ei_error *gather(struct evidence *evidence)
 {
-	static ei_error *(*const parts[])(struct evidence *) = { evidence_processes, evidence_texts,
-		evidence_plugins, evidence_programs, evidence_registry, evidence_rules };
+	static ei_error *(*const parts[])(struct evidence *) = { evidence_texts_find,
+		evidence_processes, evidence_texts_bind, evidence_plugins, evidence_programs,
+		evidence_registry, evidence_rules };
 	EI_TRY(system_check(evidence));
 	evidence_plugins_plan(evidence);
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
@@ -307,6 +308,7 @@ void evidence_drop(struct evidence *evidence)
 	if (!evidence)
 		return;
 	ioc_evidence_drop(evidence->logic);
+	evidence_texts_drop(evidence->texts);
 	free(evidence->holders);
 	free(evidence->slots);
 	free(evidence->processes);

@@ -20,6 +20,8 @@ struct entity_slot {
 	uint32_t entity, holder;
 };
 
+struct texts;
+
 struct evidence {
 	struct evidence_wish wish;
 	struct ioc_evidence *logic;
@@ -34,6 +36,7 @@ struct evidence {
 	size_t process_count, process_room;
 	struct evidence_source sources[SOURCES_MAX];
 	size_t source_count;
+	struct texts *texts; // what is looked for as text, until it is bound
 	bool no_memory;
 };
 
@@ -92,7 +95,12 @@ void evidence_source_add(struct evidence *evidence, const char *name, uint64_t r
 EI_CHECKED ei_error *evidence_processes(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_registry(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_programs(struct evidence *evidence);
-EI_CHECKED ei_error *evidence_texts(struct evidence *evidence);
+
+// Texts are looked for before all else, and given to their holders when these are known.
+EI_CHECKED ei_error *evidence_texts_find(struct evidence *evidence);
+EI_CHECKED ei_error *evidence_texts_bind(struct evidence *evidence);
+void evidence_texts_drop(struct texts *texts); // NULL is allowed
+
 EI_CHECKED ei_error *evidence_rules(struct evidence *evidence);
 
 // What each of them answers: the terms one by one, NULL after the last; or whether it is one.

@@ -66,7 +66,10 @@ struct texts {
 	size_t slot_room;
 	uint64_t *tries; // by literal and holder
 	size_t tried, try_room;
-	uint64_t hits;
+	const ei_hit *hits; // in the run's scratch
+	size_t hit_count;
+	ei_error *failure; // why there are not all
+	uint64_t nanoseconds;
 };
 
 static bool grow(void **items, size_t count, size_t *room, size_t size)
@@ -455,47 +458,67 @@ static ei_error *literals_split(struct texts *t, ei_term_list lists[2])
 
 static ei_error *search(struct texts *t)
 {
-	const ei_hit *hits = NULL;
-	size_t count = 0;
-	struct around *a = ei_alloc(t->arena, sizeof *a);
 	ei_term_list lists[2];
-	if (!a)
-		return ei_fail(EI_E_NOMEM, "out of memory");
 	EI_TRY(literals_split(t, lists));
-	EI_TRY(ei_search_lists(t->run, lists, ARRAY_LENGTH(lists), &hits, &count));
-	ei_arena *scratch = ei_scratch(t->run);
-	for (size_t i = 0; i < count && !ei_stopped(t->run) && !t->evidence->no_memory; i++) {
-		ei_mark mark = ei_arena_mark(scratch);
-		hit_take(t, &hits[i], a);
-		ei_arena_rewind(scratch, mark);
-	}
-	t->hits = count;
-	return NULL;
+	return ei_search_lists(t->run, lists, ARRAY_LENGTH(lists), &t->hits, &t->hit_count);
 }
 
-static ei_error *texts_run(struct texts *t)
+// The session's first pass over memory: what processes and plugins will look for joins it.
+ei_error *evidence_texts_find(struct evidence *evidence)
 {
 	uint64_t started = evidence_clock();
+	struct texts *t = evidence->texts = calloc(1, sizeof *t);
+	if (!t)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	t->evidence = evidence;
+	EI_TRY(evidence_run(evidence, &t->run));
+	EI_TRY(ei_arena_create(EVIDENCE_ARENA_MAX, &t->arena));
 	EI_TRY(literals_gather(t));
-	if (!t->literal_count)
-		return NULL;
-	EI_OWNED(ei_error) failed = search(t);
-	evidence_source_add(
-		t->evidence, source_name, t->hits, failed ? ei_error_text(failed) : NULL, started);
+	if (t->literal_count)
+		t->failure = search(t);
+	t->nanoseconds = evidence_clock() - started;
 	return NULL;
 }
 
-ei_error *evidence_texts(struct evidence *evidence)
+void evidence_texts_drop(struct texts *t)
 {
-	EI_OWNED(ei_run) run = NULL;
-	EI_OWNED(ei_arena) arena = NULL;
-	EI_TRY(evidence_run(evidence, &run));
-	EI_TRY(ei_arena_create(EVIDENCE_ARENA_MAX, &arena));
-	struct texts t = { .evidence = evidence, .run = run, .arena = arena };
-	ei_error *error = texts_run(&t);
-	free(t.literals);
-	free(t.asks);
-	free(t.slots);
-	free(t.tries);
-	return error;
+	if (!t)
+		return;
+	ei_error_drop(t->failure);
+	free(t->literals);
+	free(t->asks);
+	free(t->slots);
+	free(t->tries);
+	ei_arena_drop(t->arena);
+	run_drop(t->run);
+	free(t);
+}
+
+static ei_error *hits_take(struct texts *t)
+{
+	struct around *a = ei_alloc(t->arena, sizeof *a);
+	if (!a)
+		return ei_fail(EI_E_NOMEM, "out of memory");
+	ei_arena *scratch = ei_scratch(t->run);
+	for (size_t i = 0; i < t->hit_count && !ei_stopped(t->run) && !t->evidence->no_memory;
+		i++) {
+		ei_mark mark = ei_arena_mark(scratch);
+		hit_take(t, &t->hits[i], a);
+		ei_arena_rewind(scratch, mark);
+	}
+	return NULL;
+}
+
+ei_error *evidence_texts_bind(struct evidence *evidence)
+{
+	struct texts *t = evidence->texts;
+	uint64_t started = evidence_clock() - t->nanoseconds;
+	if (!t->literal_count)
+		return NULL;
+	EI_TRY(hits_take(t));
+	evidence_source_add(evidence, source_name, t->hit_count,
+		t->failure ? ei_error_text(t->failure) : NULL, started);
+	evidence_texts_drop(t);
+	evidence->texts = NULL;
+	return NULL;
 }
