@@ -106,6 +106,13 @@ bool leaf_fact_next(const struct matched_image *image, const struct ioc_node *gr
 void unknown_describe(
 	struct text *out, const struct ioc_indicator *indicator, const struct ioc_verdict *verdict);
 
+// Whether people are to read it on a terminal: no renderer, no choice of rows or columns was asked
+// for. Then match_draw() shows it on stdout; `incomplete`: why not all of it could be done, or
+// NULL.
+bool match_is_drawn(const struct global *global);
+void match_draw(const struct global *global, const struct matched *matched, bool all,
+	const char *incomplete);
+
 // Writes the page of `-r html -o DIR`; its path into `out`.
 EI_CHECKED ei_error *match_report(
 	const struct global *global, const struct matched *matched, struct text *out);

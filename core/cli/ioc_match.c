@@ -346,6 +346,10 @@ ei_error *ioc_match(
 	status_set(matched, fail_on_hit, status);
 	if (wish.identify)
 		return page_write(global, matched);
+	if (match_is_drawn(global)) {
+		match_draw(global, matched, all, incomplete_why(matched));
+		return NULL;
+	}
 	struct showing s = { .matched = matched, .all = all };
 	text_init(&s.what, WHAT_MAX);
 	text_init(&s.reason, WHAT_MAX);

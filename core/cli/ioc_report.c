@@ -107,7 +107,7 @@ static void bar_show(struct report *r)
 static void image_row(struct report *r, size_t number)
 {
 	const struct matched_image *image = &r->matched->images[number];
-	html_rawf(&r->page, "<tr class=\"f\"><td><a href=\"#i%zu\">", number);
+	html_rawf(&r->page, "<tr><td><a href=\"#i%zu\">", number);
 	html_say(&r->page, image->path);
 	html_raw(&r->page, "</a></td><td>");
 	report_badge(r, image_truth(image), image_verdict(image));
@@ -333,7 +333,7 @@ static ei_error *image_body(struct report *r)
 	EI_TRY(report_processes_plan(r, wanted));
 	// The tree of processes comes last, and has its part of the share.
 	r->until = MAX(r->until, wanted * PROCESS_BYTES) - wanted * PROCESS_BYTES;
-	report_suspects(r);
+	EI_TRY(report_suspects(r));
 	hits_show(r);
 	undecided_show(r);
 	report_processes(r);

@@ -46,8 +46,8 @@ void report_badge(struct report *report, enum ioc_truth truth, const char *text)
 // an image. EI_E_NOMEM.
 EI_CHECKED ei_error *report_processes_plan(struct report *report, size_t shown_max);
 void report_processes_free(struct report *report);
-void report_suspects(struct report *report);  // those that hits are about, as a table
-void report_processes(struct report *report); // all, as a tree
+EI_CHECKED ei_error *report_suspects(struct report *report); // that hits are about, as a table
+void report_processes(struct report *report);                // all, as a tree
 
 // "prnspool.exe (11064)", as a link to where it is in the tree, if it is there.
 void report_process_name(struct report *report, uint64_t pid);

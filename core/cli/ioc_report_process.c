@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { FACTS_OF_LEAF = 64, DEPTH_DRAWN = 48, SUSPECTS_SHOWN = 100, COMMAND_SHOWN = 600 };
+enum { FACTS_OF_LEAF = 64, DEPTH_DRAWN = 48, SUSPECTS_SHOWN = 40, COMMAND_SHOWN = 600 };
 
 #define NOBODY UINT32_MAX
 
@@ -177,18 +177,20 @@ static void marks_say(struct report *r, const struct report_process *process)
 static void suspect_row(struct report *r, uint32_t index)
 {
 	const struct evidence_process *process = process_at(r, index);
-	html_raw(&r->page, "<tr><td data-l=\"process\"><b>");
+	html_raw(&r->page, "<tr class=\"f\"><td class=\"t\" data-l=\"process\"><b>");
 	report_process_name(r, process->pid);
 	html_raw(&r->page, "</b>");
+	if (process->created) {
+		html_raw(&r->page, "<div class=\"soft small\">started ");
+		time_say(r, process->created);
+		html_raw(&r->page, "</div>");
+	}
 	state_say(r, process);
-	html_raw(&r->page, "</td><td data-l=\"parent\">");
+	html_raw(&r->page, "</td><td class=\"t\" data-l=\"parent\">");
 	if (process->parent != NOBODY)
 		report_process_name(r, process_at(r, process->parent)->pid);
 	else if (process->ppid != EVIDENCE_NO_PID)
 		html_rawf(&r->page, "%" PRIu64 " (gone)", process->ppid);
-	html_raw(&r->page, "</td><td class=\"t\" data-l=\"started\">");
-	if (process->created)
-		time_say(r, process->created);
 	html_raw(&r->page, "</td><td data-l=\"command line\">");
 	if (*process->command || *process->path) {
 		html_raw(&r->page, "<code>");
@@ -200,26 +202,38 @@ static void suspect_row(struct report *r, uint32_t index)
 	html_raw(&r->page, "</td></tr>\n");
 }
 
-void report_suspects(struct report *r)
+static int by_marks(const void *a, const void *b, void *context)
 {
-	size_t count = 0;
+	const struct report_process *processes = context;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	if (processes[x].marks != processes[y].marks)
+		return processes[x].marks < processes[y].marks ? 1 : -1;
+	return x < y ? -1 : 1;
+}
+
+// Those that most indicators are about come first.
+ei_error *report_suspects(struct report *r)
+{
+	uint32_t *order = calloc((size_t)r->process_count + 1, sizeof *order), count = 0;
+	if (!order)
+		return ei_fail(EI_E_NOMEM, "out of memory");
 	for (uint32_t i = 0; i < r->process_count; i++)
-		count += r->processes[i].marks > 0;
-	if (!count)
-		return;
-	html_raw(&r->page,
-		"<h3>Processes that hits are about</h3>\n<table class=\"cards\"><thead>"
-		"<tr><th>process</th><th>parent</th><th>started</th><th>command line</th>"
-		"<th>indicators</th></tr></thead><tbody>\n");
-	for (uint32_t i = 0, shown = 0; i < r->process_count && shown < SUSPECTS_SHOWN; i++)
-		if (r->processes[i].marks) {
-			suspect_row(r, i);
-			shown++;
-		}
-	html_raw(&r->page, "</tbody></table>\n");
+		if (r->processes[i].marks)
+			order[count++] = i;
+	qsort_r(order, count, sizeof *order, by_marks, r->processes);
+	if (count)
+		html_raw(&r->page,
+			"<h3>Processes that hits are about</h3>\n<table class=\"cards\"><thead>"
+			"<tr><th>process</th><th>parent</th><th>command line</th>"
+			"<th>indicators</th></tr></thead><tbody>\n");
+	for (uint32_t i = 0; i < MIN(count, (uint32_t)SUSPECTS_SHOWN); i++)
+		suspect_row(r, order[i]);
+	html_raw(&r->page, count ? "</tbody></table>\n" : "");
 	if (count > SUSPECTS_SHOWN)
-		html_rawf(&r->page, "<p class=\"soft\">Left out here: %zu more.</p>\n",
+		html_rawf(&r->page, "<p class=\"soft\">Left out here: %u more.</p>\n",
 			count - SUSPECTS_SHOWN);
+	free(order);
+	return NULL;
 }
 
 // ---- the tree -------------------------------------------------------------------------------

@@ -149,9 +149,9 @@ static void fact_show(struct report *r, const struct ioc_leaf *leaf, const struc
 	if (address)
 		html_rawf(&r->page, "at <span class=\"mono\">0x%" PRIx64 "</span> ", address);
 	if (fact && fact->where) {
-		html_raw(&r->page, "in ");
+		html_raw(&r->page, "(");
 		html_say(&r->page, fact->where);
-		html_raw(&r->page, " ");
+		html_raw(&r->page, ") ");
 	}
 	html_raw(&r->page, "· by ");
 	html_say(&r->page, fact ? fact->source : holder->source);

@@ -51,7 +51,7 @@ const char html_style[] =
 	// ---- tables
 	"table{border-collapse:collapse;width:100%;font-size:.9rem}\n"
 	"th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid "
-	"var(--line)}th:first-child,td:first-child{padding-left:0}\n"
+	"var(--line)}th:first-child,td:first-child{padding-left:0;min-width:7rem}\n"
 	"th{color:var(--soft);font-weight:600;font-size:.82rem}\n"
 	".t{white-space:nowrap}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
 	"dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:.5rem 1.5rem;"
@@ -84,7 +84,7 @@ const char html_style[] =
 	"button:hover{background:var(--panel)}button.copy{margin-left:.3rem;font-size:.72rem;"
 	"padding:0 .35rem;vertical-align:.05em}\n"
 	// ---- processes
-	".ps li.p{border-radius:5px;padding:0 .3rem}\n"
+	".ps li.p{border-radius:5px;padding:0 .3rem}ul.tree li.p{margin:.12rem 0}\n"
 	".ps .row{padding:.05rem .3rem;border-radius:5px}\n"
 	".ps .m>.row{background:var(--hit-on);box-shadow:inset 3px 0 var(--hit)}\n"
 	".ps :target>.row{outline:2px solid var(--link)}\n"
@@ -126,7 +126,7 @@ const char html_style[] =
 	"details::details-content{content-visibility:visible;block-size:auto}\n"
 	"pre{white-space:pre-wrap;overflow:visible;font-size:7.5pt}\n"
 	"h1,h2,h3,h4,summary,.head{break-after:avoid}\n"
-	".ev,tr,.tiles,dl.facts,.row{break-inside:avoid}section.suspect{break-before:page}\n"
+	".ev{break-before:avoid}.ev,tr,.tiles,dl.facts,.row{break-inside:avoid}section.suspect{break-before:page}\n"
 	"main>section.suspect:first-of-type{break-before:auto}}\n";
 
 const char html_script[] =

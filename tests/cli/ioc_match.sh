@@ -124,6 +124,24 @@ verdict refined_is_true_of_the_second true second refined
 verdict refined_is_false_of_the_clean false clean refined
 claim lineage_is_kept "$(grep -q 'Refined from .*new.ioc' "$work/refined.ioc" || cat "$work/refined.ioc")"
 
+# ---- for people
+run -r pretty -f "$work/clean" -f "$work/first" -f "$work/nowhere" ioc match --ioc "$work/process.ioc" "$work/md5other.ioc"
+claim drawing_has_suspects_first "$([ "$(sed -n 3p "$work/out" | cut -c1-7)" = SUSPECT ] || cat "$work/out")"
+claim drawing_has_the_evidence "$(grep -q 'in prnspool.exe ([0-9]*) at 0x[0-9a-f]* (private)' "$work/out" || cat "$work/out")"
+claim drawing_says_why_it_is_unknown "$(grep -q '^  unknown  md5other: FileItem/Md5sum: ' "$work/out" || cat "$work/out")"
+claim drawing_says_what_could_not_be_read "$([ "$status" = 4 ] && grep -q "^UNREAD  $work/nowhere: cannot open" "$work/out" || { echo "status $status"; cat "$work/out"; })"
+claim drawing_keeps_to_its_width "$(sed 's/[^ -~]/-/g; s/---/-/g' "$work/out" | awk 'length > 100')"
+claim drawing_has_no_colour_off_a_terminal "$(LC_ALL=C grep -c "$(printf '\033')" "$work/out" | grep -v '^0')"
+run -r pretty -f "$work/clean" ioc match --all --ioc "$work/process.ioc"
+claim all_draws_what_is_not_true "$(grep -q '✗ ProcessItem/name is prnspool.exe' "$work/out" || cat "$work/out")"
+run -r pretty --hide-columns image -f "$work/first" ioc match --ioc "$work/process.ioc"
+claim chosen_columns_make_a_table "$(head -1 "$work/out" | grep -q '^verdict' || cat "$work/out")"
+run -r json ioc match --ioc "$work/process.ioc" --images "$work/first" "$work/clean"
+claim images_can_be_named_in_a_row "$(python3 -c 'import json, sys
+rows = json.load(open(sys.argv[1]))
+rows = rows["rows"] if isinstance(rows, dict) else rows
+assert sum(r["kind"] == "image" for r in rows) == 2' "$work/out" 2>&1)"
+
 # ---- the page
 ioc markup 'ProcessItem/name|is|&lt;script&gt;alert(1)&lt;/script&gt;' 'ProcessItem/name|is|prnspool.exe'
 run -f "$work/first" -r html -o "$work/page" ioc match --ioc "$work/markup.ioc" "$work/process.ioc"
