@@ -59,8 +59,10 @@ static struct modules32 *modules32_begin(ei_run *run, const eprocess *process)
 	ei_val ldr = ei_read_u32(run, modules->space, peb + PEB32_LDR);
 	if (!modules->space || !ei_u64_or(ldr, 0))
 		return NULL;
+	char *what = ei_text(run->scratch, "32-bit modules of process %llu",
+		(unsigned long long)ei_u64_or(ei_get(*process, UniqueProcessId), 0));
 	struct list_query query = {
-		.what = "32-bit modules of a process",
+		.what = what ? what : "32-bit modules",
 		.space = modules->space,
 		.head = ldr.u + LDR32_LOAD_ORDER,
 		.pointer = POINTER32,
@@ -77,6 +79,8 @@ static ei_val string32(
 		return ei_absent(EI_UNREADABLE);
 	uint16_t length = load_u16(entry + at);
 	uint32_t buffer = load_u32(entry + at + STRING32_BUFFER);
+	if (!buffer)
+		return ei_absent(EI_NONE);
 	return length % 2 ? ei_absent(EI_GARBAGE)
 			  : ei_read_utf16(run, modules->space, buffer, length);
 }

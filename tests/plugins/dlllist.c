@@ -104,6 +104,62 @@ static void options_choose_rows(void **state)
 	expect_rows(fx, command, "name\nnotepad.exe\nntdll.dll\n");
 }
 
+static void put32(struct fx_object *process, uint64_t va, uint32_t value)
+{
+	uint8_t bytes[] = { (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
+		(uint8_t)(value >> 24) };
+	fx_write(&process->tables, va, bytes, sizeof bytes);
+}
+
+// Its block, the head of its list and one entry, which is called "a.dll".
+enum { PEB32 = 0x7ff0000, HEAD32 = PEB32 + 0x20c, ENTRY32 = PEB32 + 0x300, NAME32 = PEB32 + 0x400 };
+
+static struct fx_object wow64_process(struct fx *fx)
+{
+	struct fx_object p =
+		fx_process(fx, .pid = 100, .name = "a.exe", .user = true, .wow64 = true);
+	fx_map_fresh(&p.tables, PEB32);
+	fx_dll(fx, &p, .name = "wow64.dll", .base = 0x7ff800000000, .at = 0x300040);
+	put32(&p, PEB32 + 0xc, HEAD32 - 0xc);
+	put32(&p, HEAD32, ENTRY32);
+	put32(&p, HEAD32 + 4, ENTRY32);
+	put32(&p, ENTRY32, HEAD32);
+	put32(&p, ENTRY32 + 4, HEAD32);
+	put32(&p, ENTRY32 + 0x18, 0x76d30000);
+	put32(&p, ENTRY32 + 0x20, 0x85000);
+	put32(&p, ENTRY32 + 0x2c, 10 | 12 << 16);
+	put32(&p, ENTRY32 + 0x30, NAME32);
+	fx_write(&p.tables, NAME32, "a\0.\0d\0l\0l\0", 10);
+	return p;
+}
+
+static void both_halves_of_a_wow64_process_are_listed(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	wow64_process(fx);
+
+	expect_rows(fx, "dlllist",
+		"pid  base            size     name       path  loaded  bits\n"
+		"100  0x7ff800000000  0x0      wow64.dll  -     -       64\n"
+		"100  0x76d30000      0x85000  a.dll      -     -       32\n");
+}
+
+static void loop_in_a_32_bit_list_is_noted(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	struct fx_object p = wow64_process(fx);
+	put32(&p, ENTRY32, ENTRY32);
+
+	expect_rows(fx, "dlllist",
+		"name       bits  found_by\n"
+		"wow64.dll  64    list\n"
+		"a.dll      32    list\n"
+		"# 32-bit modules of process 100: list broken after 0x7ff0300, walking forward: "
+		"the list loops\n");
+}
+
 static void modules_of_32_bit_windows(void **state)
 {
 	(void)state;
@@ -125,6 +181,8 @@ int main(void)
 		cmocka_unit_test(name_on_a_missing_page_leaves_the_row),
 		cmocka_unit_test(entry_on_a_missing_page_is_noted),
 		cmocka_unit_test(options_choose_rows),
+		cmocka_unit_test(both_halves_of_a_wow64_process_are_listed),
+		cmocka_unit_test(loop_in_a_32_bit_list_is_noted),
 		cmocka_unit_test(modules_of_32_bit_windows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
