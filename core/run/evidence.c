@@ -280,7 +280,7 @@ static ei_error *gather(struct evidence *evidence)
 {
 	static ei_error *(*const parts[])(struct evidence *) = { evidence_texts_find,
 		evidence_processes, evidence_texts_bind, evidence_plugins, evidence_programs,
-		evidence_registry, evidence_rules };
+		evidence_first, evidence_registry, evidence_rules };
 	EI_TRY(system_check(evidence));
 	evidence_plugins_plan(evidence);
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {

@@ -40,6 +40,8 @@ void evidence_answerers(
 		put(out, "processes");
 	if (says(evidence_registry_says, term->name) || says(evidence_keys_say, term->name))
 		put(out, "registry");
+	if (says(evidence_first_says, term->name))
+		put(out, "files");
 	if (evidence_programs_say(term->name))
 		put(out, "programs");
 	if (evidence_texts_say(term))

@@ -95,6 +95,8 @@ void evidence_source_add(struct evidence *evidence, const char *name, uint64_t r
 EI_CHECKED ei_error *evidence_processes(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_registry(struct evidence *evidence);
 EI_CHECKED ei_error *evidence_programs(struct evidence *evidence);
+EI_CHECKED ei_error *evidence_first(struct evidence *evidence);
+void evidence_first_plan(struct evidence *evidence);
 
 // Texts are looked for before all else, and given to their holders when these are known.
 EI_CHECKED ei_error *evidence_texts_find(struct evidence *evidence);
@@ -107,6 +109,7 @@ EI_CHECKED ei_error *evidence_rules(struct evidence *evidence);
 const char *evidence_processes_say(size_t nth);
 const char *evidence_registry_says(size_t nth);
 const char *evidence_keys_say(size_t nth);
+const char *evidence_first_says(size_t nth);
 bool evidence_programs_say(const char *term);
 bool evidence_texts_say(const struct ioc_term *term);
 

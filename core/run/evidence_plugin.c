@@ -75,6 +75,7 @@ void evidence_plugins_plan(struct evidence *evidence)
 		if (is_wanted(evidence, plugin))
 			run_plan(evidence->wish.session, plugin);
 	}
+	evidence_first_plan(evidence);
 }
 
 // ---- rows -----------------------------------------------------------------------------------

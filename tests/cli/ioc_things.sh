@@ -58,6 +58,9 @@ document NOT_name_and_digest_of_two_files AND "$(leaf FileItem/FileName is data.
 document path_size_and_digest_are_of_one_file AND "$(leaf FileItem/FilePath is 'C:\Temp')" "$(leaf FileItem/SizeInBytes is "$size")" "$(leaf FileItem/Md5sum is "$md5")"
 document who_writes_a_file AND "$(leaf fileWriteEvent/fileName is out.bin)" "$(leaf fileWriteEvent/process is writer.exe)" "$(leaf fileWriteEvent/processPath contains '\Temp\')"
 document NOT_who_only_reads_a_file AND "$(leaf fileWriteEvent/fileName is data.bin)" "$(leaf fileWriteEvent/process is writer.exe)"
+document how_a_file_begins AND "$(leaf fileWriteEvent/fileName is data.bin)" "$(leaf fileWriteEvent/textAtLowestOffset starts-with 'some content.')"
+document NOT_how_another_file_begins AND "$(leaf fileWriteEvent/fileName is data.bin)" "$(leaf fileWriteEvent/textAtLowestOffset starts-with 'other content')"
+document program_begins_as_one AND "$(leaf fileWriteEvent/fileName is hooker.sys not)" "$(leaf fileWriteEvent/textAtLowestOffset starts-with MZ)"
 document NOT_written_by_another AND "$(leaf fileWriteEvent/fileName is out.bin)" "$(leaf fileWriteEvent/process is writer.exe not)"
 
 # ---- programs
