@@ -200,6 +200,205 @@ static void trees_over_two_entities_hold_if_they_hold_of_one(void **state)
 	fx_deinit(&fx);
 }
 
+// ---- items of lists -------------------------------------------------------------------------
+#define HANDLE "ProcessItem/HandleList/Handle"
+#define X IS(HANDLE "/Name", "yes")
+#define Y IS(HANDLE "/Type", "yes")
+#define NOT_X NOT_IS(HANDLE "/Name", "yes")
+#define NOT_Y NOT_IS(HANDLE "/Type", "yes")
+
+// What is said of the two items of one process, whose first condition is p.
+static int some_item_has_both(int p, const int x[2], const int y[2])
+{
+	(void)p;
+	return or_of(and_of(x[0], y[0]), and_of(x[1], y[1]));
+}
+
+static int some_item_has_x_and_not_y(int p, const int x[2], const int y[2])
+{
+	(void)p;
+	return or_of(and_of(x[0], not_table[y[0]]), and_of(x[1], not_table[y[1]]));
+}
+
+static int no_item_has_x(int p, const int x[2], const int y[2])
+{
+	(void)p, (void)y;
+	return not_table[or_of(x[0], x[1])];
+}
+
+static int some_item_has_either(int p, const int x[2], const int y[2])
+{
+	(void)p;
+	return or_of(or_of(x[0], x[1]), or_of(y[0], y[1]));
+}
+
+static int process_and_item(int p, const int x[2], const int y[2])
+{
+	return and_of(p, some_item_has_both(p, x, y));
+}
+
+static int process_and_no_item(int p, const int x[2], const int y[2])
+{
+	return and_of(p, no_item_has_x(p, x, y));
+}
+
+static int process_or_item(int p, const int x[2], const int y[2])
+{
+	return or_of(p, some_item_has_both(p, x, y));
+}
+
+static int nested_groups(int p, const int x[2], const int y[2])
+{
+	int both = F;
+	for (int i = 0; i < 2; i++)
+		both = or_of(both, and_of(x[i], or_of(p, y[i])));
+	return both;
+}
+
+static const struct {
+	const char *document;
+	int (*wanted)(int p, const int x[2], const int y[2]);
+} item_trees[] = {
+	{ DOC(AND(X, Y)), some_item_has_both },
+	{ DOC(AND(X, NOT_Y)), some_item_has_x_and_not_y },
+	{ DOC(AND(NOT_X)), no_item_has_x },
+	{ DOC(OR(X, Y)), some_item_has_either },
+	{ DOC(AND(A, X, Y)), process_and_item },
+	{ DOC(AND(A, AND(Y, X))), process_and_item },
+	{ DOC(AND(A, NOT_X)), process_and_no_item },
+	{ DOC(OR(A, AND(X, Y))), process_or_item },
+	{ DOC(AND(X, OR(A, Y))), nested_groups },
+};
+
+static void trees_over_items_bind_to_one_item(void **state)
+{
+	struct fx fx = { 0 };
+	(void)state;
+	for (size_t tree = 0; tree < ARRAY_LENGTH(item_trees); tree++)
+		for (int truths = 0; truths < 243; truths++) {
+			int p = truths % 3, rest = truths / 3, x[2], y[2];
+			with(&fx, item_trees[tree].document);
+			ANSWERS(&fx, "ProcessItem/name", HANDLE "/Name", HANDLE "/Type");
+			uint32_t owner = process(&fx, 4);
+			one_value(&fx, owner, "ProcessItem/name", p);
+			for (int i = 0; i < 2; i++, rest /= 9) {
+				uint32_t entity = item(&fx, HANDLE, owner);
+				x[i] = rest % 3, y[i] = rest / 3 % 3;
+				one_value(&fx, entity, HANDLE "/Name", x[i]);
+				one_value(&fx, entity, HANDLE "/Type", y[i]);
+			}
+			enum ioc_truth wanted = (enum ioc_truth)item_trees[tree].wanted(p, x, y);
+			if (verdict(&fx) != wanted)
+				fail_msg("tree %zu over %d, %d%d, %d%d is %s, want %s", tree, p,
+					x[0], y[0], x[1], y[1], ioc_truth_name(fx.verdict.truth),
+					ioc_truth_name(wanted));
+		}
+	fx_deinit(&fx);
+}
+
+// ---- two documents --------------------------------------------------------------------------
+// A process and an endpoint, of it or of another: only of it do both count together.
+static void trees_over_linked_documents_hold_of_one_process(void **state)
+{
+	static const struct {
+		const char *document;
+		bool or, negated;
+	} documents[] = {
+		{ DOC(AND(A, IS("PortItem/state", "yes"))), false, false },
+		{ DOC(OR(A, IS("PortItem/state", "yes"))), true, false },
+		{ DOC(AND(A, NOT_IS("PortItem/state", "yes"))), false, true },
+	};
+	struct fx fx = { 0 };
+	(void)state;
+	for (size_t d = 0; d < ARRAY_LENGTH(documents); d++)
+		for (int truths = 0; truths < 18; truths++) {
+			int a = truths % 3, b = truths / 3 % 3;
+			bool same = truths / 9;
+			with(&fx, documents[d].document);
+			ANSWERS(&fx, "ProcessItem/name", "PortItem/state");
+			one_value(&fx, process(&fx, 4), "ProcessItem/name", a);
+			one_value(&fx, process(&fx, 5), "ProcessItem/name", F);
+			uint32_t port = ioc_evidence_entity(
+				fx.evidence, "PortItem", IOC_ROOT, same ? 4 : 5, 0);
+			one_value(&fx, port, "PortItem/state", b);
+			int second = documents[d].negated ? not_table[b] : b;
+			int wanted = documents[d].or ? or_of(a, second)
+				     : same          ? and_of(a, second)
+						     : F;
+			if (verdict(&fx) != (enum ioc_truth)wanted)
+				fail_msg("document %zu over %d%d, %s process, is %s", d, a, b,
+					same ? "one" : "another", ioc_truth_name(fx.verdict.truth));
+		}
+	fx_deinit(&fx);
+}
+
+// ---- NOT before groups ------------------------------------------------------------------------
+static int not_both(int a, int b, int c)
+{
+	(void)c;
+	return not_table[and_of(a, b)];
+}
+
+static int a_and_not_any(int a, int b, int c)
+{
+	return and_of(a, not_table[or_of(b, c)]);
+}
+
+static int a_and_not_all(int a, int b, int c)
+{
+	return and_of(a, not_table[and_of(b, c)]);
+}
+
+static int not_not(int a, int b, int c)
+{
+	(void)b, (void)c;
+	return a;
+}
+
+static int a_or_not_b(int a, int b, int c)
+{
+	(void)c;
+	return or_of(a, not_table[b]);
+}
+
+static void groups_are_negated_as_formulas(void **state)
+{
+	static const struct {
+		const char *condition;
+		int (*wanted)(int a, int b, int c);
+	} rules[] = { { "not (a and b)", not_both }, { "a and not (b or c)", a_and_not_any },
+		{ "a and not (b and c)", a_and_not_all }, { "not not a", not_not },
+		{ "a or not b", a_or_not_b } };
+	struct fx fx = { 0 };
+	(void)state;
+	for (size_t rule = 0; rule < ARRAY_LENGTH(rules); rule++)
+		for (int truths = 0; truths < 27; truths++) {
+			int a = truths % 3, b = truths / 3 % 3, c = truths / 9;
+			char text[512];
+			snprintf(text, sizeof text,
+				"title: t\nlogsource: {category: process_creation, product: "
+				"windows}\n"
+				"detection:\n  a: {CurrentDirectory: 'yes'}\n  b: {Image: 'yes'}\n"
+				"  c: {CommandLine: 'yes'}\n  condition: %s\n",
+				rules[rule].condition);
+			reads(&fx, "r.yml", text);
+			assert_int_equal(ioc_set_count(fx.set), 1);
+			weighs(&fx);
+			ANSWERS(&fx, "ProcessItem/CurrentDirectory", "ProcessItem/path",
+				"ProcessItem/arguments");
+			uint32_t entity = process(&fx, 4);
+			one_value(&fx, entity, "ProcessItem/CurrentDirectory", a);
+			one_value(&fx, entity, "ProcessItem/path", b);
+			one_value(&fx, entity, "ProcessItem/arguments", c);
+			enum ioc_truth wanted = (enum ioc_truth)rules[rule].wanted(a, b, c);
+			if (verdict(&fx) != wanted)
+				fail_msg("'%s' over %d%d%d is %s, want %s", rules[rule].condition,
+					a, b, c, ioc_truth_name(fx.verdict.truth),
+					ioc_truth_name(wanted));
+		}
+	fx_deinit(&fx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +406,9 @@ int main(void)
 		cmocka_unit_test(sets_agree_with_truths_at_every_size),
 		cmocka_unit_test(trees_over_one_entity_are_their_formulas),
 		cmocka_unit_test(trees_over_two_entities_hold_if_they_hold_of_one),
+		cmocka_unit_test(trees_over_items_bind_to_one_item),
+		cmocka_unit_test(trees_over_linked_documents_hold_of_one_process),
+		cmocka_unit_test(groups_are_negated_as_formulas),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
