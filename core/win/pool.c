@@ -231,6 +231,37 @@ static enum type_says header_type(
 		       : TYPE_OTHER;
 }
 
+// Objects of these types begin with a number that no build has changed: two bytes of the I/O
+// manager's, whose size follows, one of the dispatcher's.
+static const struct front {
+	const char *type;
+	uint16_t number, mask;
+	uint16_t least, most; // size
+} fronts[] = {
+	{ "Device", 3, 0xffff, 0xb8, 0xffff },
+	{ "Driver", 4, 0xffff, 0xa8, 0x150 },
+	{ "File", 5, 0xffff, 0x70, 0x180 },
+	{ "Mutant", 2, 0xff, 0, 0xffff },
+};
+
+// Random bytes with a tag in front of them pass much else, and on the stack of who allocates an
+// object are its tag and its type. Of bytes that cannot be read only the header tells.
+static bool front_fits(ei_run *run, const struct pool_state *state, const ei_space *space,
+	uint64_t at, enum type_says says)
+{
+	uint8_t bytes[4];
+	if (ei_read(run, space, at, bytes, sizeof bytes) < sizeof bytes)
+		return says == TYPE_WANTED;
+	uint16_t number = load_u16(bytes), size = load_u16(bytes + 2);
+	for (size_t i = 0; state->query.object_type && i < ARRAY_LENGTH(fronts); i++) {
+		const struct front *front = &fronts[i];
+		if (!strcmp(front->type, state->query.object_type))
+			return (number & front->mask) == front->number && size >= front->least &&
+			       size <= front->most;
+	}
+	return true;
+}
+
 static bool is_recent(const struct pool_state *state, uint64_t pa)
 {
 	for (size_t i = 0; i < RECENT; i++)
@@ -276,6 +307,8 @@ static bool object_try(ei_run *run, const struct pool_state *state, const struct
 		uint64_t at = address - (uint64_t)(uint32_t)state->object.at->Body.offset;
 		enum type_says says = header_type(run, state, space, at);
 		if (says == TYPE_OTHER || (says == TYPE_UNKNOWN && type_wanted))
+			return false;
+		if (!front_fits(run, state, space, address, says))
 			return false;
 	}
 	if (!state->query.plausible)

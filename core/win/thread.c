@@ -67,6 +67,10 @@ static bool thread_plausible(ei_run *run, const ei_obj *object)
 	if (!ei_has(tid) || !ei_has(pid) || tid.u % 4 || pid.u % 4 || tid.u > UINT32_MAX ||
 		pid.u > UINT32_MAX)
 		return false;
+	ei_val process = ei_get(thread, process);
+	const struct space_mode *mode = run->session->identity.kernel.mode;
+	if (ei_has(process) && mode->canonical(process.u) < mode->kernel_start)
+		return false;
 	ei_val time = ei_thread_created(&thread);
 	return pid.u == PID_SYSTEM || (ei_has(time) && time.u >= time_first && time.u < time_end);
 }

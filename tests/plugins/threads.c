@@ -1,4 +1,4 @@
-// threads: what a thread's members mean in builds that keep them differently.
+// threads, thrdscan: what a thread's members mean in builds that keep them differently.
 // SPDX-License-Identifier: Apache-2.0
 #include "../fx/fx.h"
 #include "../fx/test.h"
@@ -6,7 +6,7 @@
 #define CREATED UINT64_C(133548964130000000) // 2024-03-14T13:26:53
 #define THREAD UINT64_C(0x86400000)
 
-enum { PID = 500, TID = 504 };
+enum { PID = 500, TID = 504, HEADERS = 8 + 24 };
 
 static void put(struct fx *fx, uint64_t va, const char *type, const char *field, uint64_t value)
 {
@@ -63,9 +63,38 @@ static void time_is_read_as_the_build_keeps_it(void **state)
 	}
 }
 
+// A block of the pool that ends with a thread of System, which has no time.
+static void pool_thread(struct fx *fx, uint64_t block, uint64_t process, uint32_t tid)
+{
+	uint32_t size = (profile_type_size(fx->profile, "_ETHREAD") + 7) / 8 * 8;
+	uint64_t thread = block + HEADERS;
+	uint16_t units = (uint16_t)((HEADERS + size) / 8);
+	fx_map_fresh(&fx->tables, block);
+	fx_write(&fx->tables, block + 2, &units, 2);
+	fx_write(&fx->tables, block + 4, "Thre", 4);
+	put(fx, thread, "_ETHREAD", "Cid.UniqueProcess", 4);
+	put(fx, thread, "_ETHREAD", "Cid.UniqueThread", tid);
+	put(fx, thread, "_ETHREAD", "ThreadsProcess", process);
+}
+
+// "...GetThreadContext" in a table of names reads like the pool block of a thread.
+static void thread_of_no_process_is_none(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "xp-sp3-x86");
+	fx_process(fx, .pid = 4, .name = "System");
+	pool_thread(fx, THREAD, 0x86500020, 8);
+	pool_thread(fx, THREAD + PAGE_SIZE, 0x646e4165, 12);
+
+	expect_rows(fx, "thrdscan",
+		"pid  tid  eprocess\n"
+		"4    8    0x86500020\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(thread_of_no_process_is_none),
 		cmocka_unit_test(time_is_read_as_the_build_keeps_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

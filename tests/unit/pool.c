@@ -12,7 +12,7 @@
 #define POOL UINT64_C(0xffffa00010000000)
 #define TYPES UINT64_C(0xffffa00020000000)
 
-enum { NAME_INFO = 2, TYPE_FILE = 37, TYPE_EVENT = 16, FOUND_MAX = 16 };
+enum { NAME_INFO = 2, TYPE_FILE = 37, TYPE_EVENT = 16, FOUND_MAX = 16, FILE_BEGINS = 5 };
 
 // ---- asking ---------------------------------------------------------------------------------
 
@@ -134,6 +134,8 @@ static uint64_t make_object(
 	fx_write(&fx->tables, block + 4, "File", 4);
 	put(fx, header, "_OBJECT_HEADER", "InfoMask", named ? NAME_INFO : 0, 1);
 	put_index(fx, header, type, cookie);
+	put(fx, object, "_FILE_OBJECT", "Type", FILE_BEGINS, 2);
+	put(fx, object, "_FILE_OBJECT", "Size", type_size(fx, "_FILE_OBJECT"), 2);
 	return object;
 }
 
@@ -197,6 +199,25 @@ static void types_that_cannot_be_read_exclude_nothing(void **state)
 	assert_int_equal(found[0], object);
 }
 
+static void bytes_that_begin_as_no_file_are_none(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win10-19041-x64");
+	make_types(fx, 0x5a);
+	uint64_t object = make_object(fx, POOL, false, TYPE_FILE, 0x5a);
+	uint64_t other = make_object(fx, POOL + 0x400, false, TYPE_FILE, 0x5a);
+	uint64_t third = make_object(fx, POOL + 0x800, false, TYPE_FILE, 0x5a);
+	put(fx, other, "_FILE_OBJECT", "Type", 0x6853, 2);
+	put(fx, third, "_FILE_OBJECT", "Size", 0xec83, 2);
+
+	look_for_files(fx);
+	assert_int_equal(found_count, 1);
+	fx_drop_page(fx, TYPES + TYPE_FILE * PAGE_SIZE);
+	look_for_files(fx);
+	assert_int_equal(found_count, 1);
+	assert_int_equal(found[0], object);
+}
+
 static void any_tag_and_blocks_without_headers_can_be_asked_for(void **state)
 {
 	(void)state;
@@ -243,6 +264,7 @@ int main(void)
 		cmocka_unit_test(cookie_of_zero_still_leaves_the_address),
 		cmocka_unit_test(optional_headers_are_not_taken_for_the_object_header),
 		cmocka_unit_test(types_that_cannot_be_read_exclude_nothing),
+		cmocka_unit_test(bytes_that_begin_as_no_file_are_none),
 		cmocka_unit_test(any_tag_and_blocks_without_headers_can_be_asked_for),
 		cmocka_unit_test(blocks_are_read_without_their_type),
 	};

@@ -170,9 +170,9 @@ EI_API size_t ei_read_physical(ei_run *run, uint64_t pa, void *buffer, size_t si
 
 // ---- Pool -----------------------------------------------------------------------------------
 // Objects of `type` whose pool block has the tag: "Proc" (the protected form is found too), behind
-// an object header or right behind the pool header. Nothing else is checked but the block's size
-// and what an object header says of its type: test what you are given. Headers and types that
-// cannot be read do not exclude an object.
+// an object header or right behind the pool header. Nothing else is checked but the block's size,
+// what an object header says of its type, and how files, drivers, devices and mutexes begin: test
+// what you are given. Headers and types that cannot be read do not exclude an object.
 typedef struct ei_pool_wish {
 	const char *tag;         // four characters
 	uint32_t least;          // bytes of the block; 0: any
