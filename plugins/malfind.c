@@ -56,7 +56,7 @@ static const ei_column columns[COLUMNS] = {
 	[AT]         = { "at",         EI_ADDR, "where the bytes shown are from" },
 	[OUTPUT]     = { "output",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
 	[NOTES]      = { "notes",      EI_STR,  "what the region starts with", .vol3 = "Notes" },
-	[HEXDUMP]    = { "hexdump",    EI_ANY,  "the first bytes", .vol3 = "Hexdump" },
+	[HEXDUMP]    = { "hexdump",    EI_ANY,  "the first bytes", .vol3 = "Hexdump", .ioc = "ProcessItem/SectionList/MemorySection/InjectedHexPattern" },
 	[DISASM]     = { "disasm",     EI_STR,  "the same as instructions", .vol3 = "Disasm" },
 };
 

@@ -89,6 +89,12 @@ struct ioc_node *leaf_add(
 struct ioc_node *leaf_is(struct reading *reading, struct ioc_node *parent, const char *term,
 	const char *value, size_t length);
 
+// "a|b": several digests in one value. Any of them is meant, negated none of them: they become a
+// group. What OpenIOC 1.0 excludes stays beside what it is excluded from.
+bool is_digest_list(const char *text);
+struct ioc_node *digests_add(struct reading *reading, struct ioc_node *parent,
+	const struct leaf_wish *wish, bool exclusion);
+
 // A leaf that cannot be asked, with why.
 struct ioc_node *leaf_unsupported(
 	struct reading *reading, struct ioc_node *parent, const char *what, const char *why);

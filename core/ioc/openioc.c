@@ -191,8 +191,11 @@ static struct ioc_node *item_leaf(struct document *document, struct ioc_node *pa
 	wish.negated ^= condition->negated;
 	wish.value = document->text.data ? document->text.data : "";
 	wish.length = document->text.cut ? IOC_VALUE_MAX + 1 : document->text.length;
+	bool exclusion = condition->negated && reading->format == IOC_OPENIOC_10;
+	if (wish.condition == IOC_IS && is_digest_list(wish.value))
+		return digests_add(reading, parent, &wish, exclusion);
 	struct ioc_node *node = leaf_add(reading, parent, &wish);
-	node->leaf.exclusion = condition->negated && reading->format == IOC_OPENIOC_10;
+	node->leaf.exclusion = exclusion;
 	if (strcmp(node->leaf.term->name, search) != 0)
 		node->leaf.written = search;
 	if (item->document && strlen(item->document) &&

@@ -51,10 +51,27 @@ static bool range_of(enum ioc_condition condition, struct range *range)
 	}
 }
 
-// Without blanks at its ends where the type does not mean them.
-static void trim_typed(const struct ioc_term *term, const char **value, size_t *length)
+// What editors of the registry put around a key: "Computer\HKEY_...", a step at the end.
+static void trim_key(enum ioc_condition condition, const char **value, size_t *length)
 {
-	if (term->type != IOC_TEXT && term->type != IOC_KEY && term->type != IOC_PATH)
+	static const char machine[] = "Computer\\HKEY_";
+	bool begins = condition == IOC_IS || condition == IOC_STARTS;
+	if (begins && *length > sizeof machine &&
+		!strncasecmp(*value, machine, sizeof machine - 1)) {
+		*value += sizeof "Computer\\" - 1;
+		*length -= sizeof "Computer\\" - 1;
+	}
+	if (condition == IOC_IS && *length > 1 && (*value)[*length - 1] == '\\')
+		--*length;
+}
+
+// Without what is around it where the type does not mean that.
+static void trim_typed(const struct ioc_leaf *leaf, const char **value, size_t *length)
+{
+	enum ioc_type type = leaf->term->type;
+	if (type == IOC_KEY)
+		trim_key((enum ioc_condition)leaf->condition, value, length);
+	else if (type != IOC_TEXT && type != IOC_PATH)
 		trim(value, length);
 }
 
@@ -274,7 +291,7 @@ static ei_error *leaf_compile(
 	size_t length = leaf->length;
 	if (leaf->reason)
 		return NULL;
-	trim_typed(leaf->term, &value, &length);
+	trim_typed(leaf, &value, &length);
 	if (!length && leaf->condition != IOC_PRESENT) {
 		leaf->reason = IOC_NO_VALUE;
 		return NULL;

@@ -223,6 +223,17 @@ static const struct root {
 	{ "\\REGISTRY\\USER", "HKEY_USERS", "HKU" },
 };
 
+// What programs of 32 bits call "\SOFTWARE\x" is kept in "\SOFTWARE\WOW6432Node\x": where that step
+// is in a path, 0: it is not.
+static size_t wow_step(const char *path, size_t length)
+{
+	static const char step[] = "\\Wow6432Node\\";
+	for (size_t at = 1; at + sizeof step - 1 <= length && at < 80; at++)
+		if (path[at] == '\\' && !strncasecmp(path + at, step, sizeof step - 1))
+			return at;
+	return 0;
+}
+
 static void give_key(
 	const struct speller *speller, const char *root, const char *path, size_t length)
 {
@@ -231,6 +242,13 @@ static void give_key(
 	// The steps are the same behind every root: once is enough.
 	unsigned steps = *root == '\\' ? SPELLING_STEPS : 0;
 	give_joined(speller, root, path, length, steps);
+	size_t wow = wow_step(path, length);
+	if (wow) {
+		int brief = snprintf(text, sizeof text, "%.*s%.*s", (int)wow, path,
+			(int)(length - wow - 12), path + wow + 12);
+		if (brief > 0 && (size_t)brief < sizeof text)
+			give_joined(speller, root, text, (size_t)brief, SPELLING_GUESSED);
+	}
 	size_t size = prefix(path, length, set);
 	if (!size || size >= length || !isdigit((unsigned char)path[size]) ||
 		(size + 1 < length && path[size + 1] != '\\'))

@@ -108,6 +108,8 @@ static void value_give(struct walk *walk, const ei_key *key, const ei_value *val
 	struct evidence *evidence = walk->evidence;
 	struct known known = item_new(walk);
 	ei_val name = ei_value_name(value), type = ei_value_type(value);
+	if (ei_has(name) && !name.length) // people call it as their editor does
+		name = ei_str("(Default)");
 	text_clear(&walk->whole);
 	text_addf(&walk->whole, "%s\\", walk->path.data);
 	if (ei_has(name))

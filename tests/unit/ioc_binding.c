@@ -270,6 +270,58 @@ static void negation_beside_a_condition_on_the_item_is_about_that_item(void **st
 	assert_int_equal(fx.verdict.witnesses[0].entity, 2);
 }
 
+// One question, asked plainly and negated: neither answer may stand for the other.
+static void a_question_and_its_negation_are_told_apart(void **state)
+{
+	(void)state;
+	for (int order = 0; order < 2; order++) {
+		with(&fx, order ? DOC(OR(AND(NOT_IS(NAME, "a.exe"), IS(PATH, "C:\\p")),
+					  AND(IS(NAME, "a.exe"), IS(PATH, "C:\\q"))))
+				: DOC(OR(AND(IS(NAME, "a.exe"), IS(PATH, "C:\\q")),
+					  AND(NOT_IS(NAME, "a.exe"), IS(PATH, "C:\\p")))));
+		ANSWERS(&fx, NAME, PATH);
+		process_named(1, "a.exe", "C:\\p");
+		process_named(2, "b.exe", "C:\\q");
+		assert_truth(verdict(&fx), IOC_FALSE);
+		process_named(3, "b.exe", "C:\\p");
+		assert_truth(verdict(&fx), IOC_TRUE);
+		assert_int_equal(fx.verdict.witnesses[0].mark, 3);
+	}
+}
+
+static void a_service_is_of_the_process_that_it_runs_in(void **state)
+{
+	(void)state;
+	with(&fx, DOC(AND(IS(NAME, "svchost.exe"), IS("ServiceItem/name", "Bad"))));
+	ANSWERS(&fx, NAME, "ServiceItem/name");
+	process_named(1, "svchost.exe", NULL);
+	process_named(2, "other.exe", NULL);
+	uint32_t service = ioc_evidence_entity(fx.evidence, "ServiceItem", IOC_ROOT, 2, 0);
+	gives(&fx, service, "ServiceItem/name", "Bad");
+	assert_truth(verdict(&fx), IOC_FALSE);
+	service = ioc_evidence_entity(fx.evidence, "ServiceItem", IOC_ROOT, 1, 0);
+	gives(&fx, service, "ServiceItem/name", "bad");
+	assert_truth(verdict(&fx), IOC_TRUE);
+}
+
+static void the_value_of_a_key_is_one_thing(void **state)
+{
+	(void)state;
+	with(&fx, DOC(AND(IS("RegistryItem/KeyPath", "HKLM\\k"), IS("RegistryItem/ValueName", "n"),
+			  CONTAINS("RegistryItem/Text", "bad"))));
+	ANSWERS(&fx, "RegistryItem/KeyPath", "RegistryItem/ValueName", "RegistryItem/Text");
+	static const char *const values[][3] = { { "HKLM\\k", "n", "good" },
+		{ "HKLM\\k", "m", "bad" }, { "HKLM\\j", "n", "bad" },
+		{ "HKLM\\k", "n", "a bad one" } };
+	for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+		uint32_t value = item(&fx, "RegistryItem", IOC_ROOT);
+		gives(&fx, value, "RegistryItem/KeyPath", values[i][0]);
+		gives(&fx, value, "RegistryItem/ValueName", values[i][1]);
+		gives(&fx, value, "RegistryItem/Text", values[i][2]);
+		assert_truth(verdict(&fx), i == 3 ? IOC_TRUE : IOC_FALSE);
+	}
+}
+
 static void negation_of_what_is_unknown_is_unknown(void **state)
 {
 	(void)state;
@@ -596,6 +648,9 @@ int main(void)
 		cmocka_unit_test_teardown(negation_of_a_list_is_about_all_of_its_values, tear_down),
 		cmocka_unit_test_teardown(
 			negation_beside_a_condition_on_the_item_is_about_that_item, tear_down),
+		cmocka_unit_test_teardown(a_question_and_its_negation_are_told_apart, tear_down),
+		cmocka_unit_test_teardown(a_service_is_of_the_process_that_it_runs_in, tear_down),
+		cmocka_unit_test_teardown(the_value_of_a_key_is_one_thing, tear_down),
 		cmocka_unit_test_teardown(negation_of_what_is_unknown_is_unknown, tear_down),
 		cmocka_unit_test_teardown(
 			an_entity_without_a_value_satisfies_its_negation, tear_down),

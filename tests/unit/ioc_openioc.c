@@ -238,6 +238,56 @@ static void values_are_recovered_from_ids_only_when_asked(void **state)
 	assert_int_equal(leaf->next->next->leaf.reason, IOC_NO_VALUE);
 }
 
+#define MD5_A "0123456789abcdef0123456789abcdef"
+#define MD5_B "fedcba9876543210fedcba9876543210"
+
+static void several_digests_in_one_content_are_any_of_them(void **state)
+{
+	(void)state;
+	with(&fx, DOC(AND(IS("FileItem/Md5sum", MD5_A "|" MD5_B), IS("FileItem/FileName", "a"))));
+	const struct ioc_node *group = only()->root->first;
+	assert_int_equal(group->kind, IOC_OR);
+	assert_int_equal(only()->leaves, 3);
+	assert_string_equal(group->first->leaf.value, MD5_A);
+	assert_string_equal(group->last->leaf.value, MD5_B);
+	ANSWERS(&fx, "FileItem/Md5sum", "FileItem/FullPath");
+	uint32_t file = item(&fx, "FileItem", IOC_ROOT);
+	gives(&fx, file, "FileItem/FullPath", "C:\\a");
+	gives(&fx, file, "FileItem/Md5sum", MD5_B);
+	assert_truth(verdict(&fx), IOC_TRUE);
+	reads(&fx, "a.ioc", DOC(AND(NOT_IS("FileItem/Md5sum", MD5_A ", " MD5_B))));
+	assert_int_equal(only()->root->first->kind, IOC_AND);
+	assert_true(only()->root->first->last->leaf.negated);
+	reads(&fx, "a.ioc",
+		DOC_10(OR(IS("FileItem/FileName", "a"),
+			ITEM_OF("isnot", "", "FileItem/Md5sum", MD5_A "|" MD5_B))));
+	assert_int_equal(only()->root->first->next->kind, IOC_LEAF);
+	assert_true(only()->root->last->leaf.exclusion && only()->leaves == 3);
+	reads(&fx, "a.ioc", DOC(OR(IS("ProcessItem/arguments", "foo|duck.exe"))));
+	assert_string_equal(only()->root->first->leaf.value, "foo|duck.exe");
+}
+
+static void a_comment_becomes_a_parameter(void **state)
+{
+	(void)state;
+	reads(&fx, "a.ioc",
+		"<ioc id='d'><definition><Indicator operator='OR'><IndicatorItem id='i' "
+		"condition='is'><Context search='A/b'/><Content>1</Content><Comment>why</Comment>"
+		"</IndicatorItem></Indicator></definition></ioc>");
+	assert_string_equal(ioc_param(only()->root->first, "comment"), "why");
+}
+
+static void documents_of_the_same_id_are_two(void **state)
+{
+	static const char document[] = DOC(OR(IS("ProcessItem/name", "a")));
+	(void)state;
+	reads(&fx, "a.ioc", document);
+	worked(ioc_set_add_bytes(fx.set, "b.ioc", document, strlen(document)));
+	assert_int_equal(ioc_set_count(fx.set), 2);
+	assert_string_equal(ioc_set_at(fx.set, 0)->id, ioc_set_at(fx.set, 1)->id);
+	assert_string_equal(ioc_set_at(fx.set, 1)->file, "b.ioc");
+}
+
 // ---- parts of YARA rules ----------------------------------------------------------------------
 #define YARA_ITEM(id, condition, flags, part, value)                                               \
 	"<IndicatorItem id='" id "' condition='" condition "' " flags                              \
@@ -487,6 +537,10 @@ int main(void)
 		cmocka_unit_test_teardown(slips_are_said_and_the_rest_is_read, tear_down),
 		cmocka_unit_test_teardown(the_search_counts_not_the_document, tear_down),
 		cmocka_unit_test_teardown(values_are_recovered_from_ids_only_when_asked, tear_down),
+		cmocka_unit_test_teardown(
+			several_digests_in_one_content_are_any_of_them, tear_down),
+		cmocka_unit_test_teardown(a_comment_becomes_a_parameter, tear_down),
+		cmocka_unit_test_teardown(documents_of_the_same_id_are_two, tear_down),
 		cmocka_unit_test_teardown(parts_of_yara_rules_become_rules, tear_down),
 		cmocka_unit_test_teardown(plain_text_of_yara_is_searched_for, tear_down),
 		cmocka_unit_test_teardown(what_yara_says_of_files_is_not_asked, tear_down),
