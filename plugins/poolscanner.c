@@ -64,6 +64,7 @@ struct block {
 	uint64_t at; // of its header
 	const char *tag;
 	ei_val type, name;
+	bool is_vista; // or later
 };
 
 // Volatility's names for where a block was found.
@@ -76,7 +77,6 @@ static ei_val layer_text(ei_run *r)
 static void block_emit(ei_run *r, const struct block *block)
 {
 	uint32_t unit = 2 * ei_pointer_size(r); // sizes are counted in them
-	bool is_vista = ei_u64_or(ei_system_read(r).major, VISTA) >= VISTA;
 	header h = ei_at_in(r, block->space, header, block->at);
 	ei_val size = ei_get(h, BlockSize), bytes = ei_get(h, PoolTag);
 	ei_emit(r, (ei_val[COLUMNS]){
@@ -87,7 +87,7 @@ static void block_emit(ei_run *r, const struct block *block)
 			   [NAME] = block->name,
 			   [PHYSICAL] = ei_physical(r, &h.obj),
 			   [SIZE] = ei_has(size) ? ei_hex(size.u * unit) : size,
-			   [POOL] = pool_text(ei_get(h, PoolType), is_vista),
+			   [POOL] = pool_text(ei_get(h, PoolType), block->is_vista),
 			   [PROTECTED] = ei_has(bytes) && bytes.length == TAG_LENGTH
 						 ? ei_bool(bytes.b[TAG_LENGTH - 1] & PROTECTED_BIT)
 						 : bytes,
@@ -97,15 +97,15 @@ static void block_emit(ei_run *r, const struct block *block)
 // ---- blocks -----------------------------------------------------------------------------------
 
 // Whatever is in them.
-static void blocks_emit(ei_run *r, const char *tag)
+static void blocks_emit(ei_run *r, const char *tag, bool is_vista)
 {
 	ei_val none = ei_absent(EI_NONE);
 	ei_iter it = ei_pool_hits(r, &(ei_pool_wish){ .tag = tag,
 					     .least = (uint32_t)ei_u64_or(ei_opt(r, OPT_LEAST), 0),
 					     .type = &body_spec });
 	for (body found = ei_handle(r, body); ei_next(&it, &found);)
-		block_emit(
-			r, &(struct block){ found.obj.space, ei_pool_block(&it), tag, none, none });
+		block_emit(r, &(struct block){ found.obj.space, ei_pool_block(&it), tag, none, none,
+				      is_vista });
 }
 
 // ---- objects ----------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ static const struct kind {
 	// clang-format on
 };
 
-static void objects_emit(ei_run *r, const struct kind *kind)
+static void objects_emit(ei_run *r, const struct kind *kind, bool is_vista)
 {
 	char *type = ei_text(ei_scratch(r), "symbol_table_name1!%s", kind->type);
 	ei_iter it = kind->scan ? kind->scan(r)
@@ -161,25 +161,28 @@ static void objects_emit(ei_run *r, const struct kind *kind)
 		ei_val name = kind->name ? kind->name(r, &object) : ei_absent(EI_NONE);
 		if (kind->named && (!ei_has(name) || !name.length))
 			continue;
-		block_emit(r, &(struct block){ object.space, ei_pool_block(&it), kind->tag,
-				      type ? ei_str(type) : ei_absent(EI_UNREADABLE), name });
+		block_emit(r,
+			&(struct block){ object.space, ei_pool_block(&it), kind->tag,
+				type ? ei_str(type) : ei_absent(EI_UNREADABLE), name, is_vista });
 	}
 }
 
 static ei_error *run(ei_run *r)
 {
 	size_t count = ei_opt_count(r, OPT_TAG);
+	// Once: what tells it is looked for in all of the kernel's data.
+	bool is_vista = ei_u64_or(ei_system_read(r).major, VISTA) >= VISTA;
 	for (size_t i = 0; !count && i < EI_COUNT(kinds); i++)
 		if (ei_compat_vol3(r))
-			objects_emit(r, &kinds[i]);
+			objects_emit(r, &kinds[i], is_vista);
 		else
-			blocks_emit(r, kinds[i].tag);
+			blocks_emit(r, kinds[i].tag, is_vista);
 	for (size_t i = 0; i < count; i++) {
 		ei_val tag = ei_opt_at(r, OPT_TAG, i);
 		if (tag.length != TAG_LENGTH)
 			return ei_fail(EI_E_USAGE, "--tag '%.*s' does not have four characters",
 				(int)tag.length, tag.s);
-		blocks_emit(r, tag.s);
+		blocks_emit(r, tag.s, is_vista);
 	}
 	return NULL;
 }
