@@ -3,6 +3,7 @@
 #include "cli/ioc_cli.h"
 #include "cli/ioc_write.h"
 
+#include "run/evidence_rows.h"
 #include "run/value_text.h"
 #include <strings.h>
 
@@ -15,6 +16,8 @@ struct pick {
 	size_t where_count;
 	const char *columns[WHERE_MAX]; // only these; none: all that say something elsewhere, too
 	size_t column_count;
+	size_t rows;   // that are meant
+	size_t groups; // of conditions that came of them
 };
 
 struct making {
@@ -22,10 +25,12 @@ struct making {
 	ei_arena *arena;
 	struct ioc_set *terms;
 	const ei_plugin *plugin;
-	const struct pick *pick;
+	struct pick *pick;
 	const struct table *table;
 	struct ioc_node *root; // OR of what each row says
-	size_t rows, nodes;
+	size_t nodes, leaves;
+	uint64_t last_pid; // of the row before
+	bool first_of_pid;
 	struct text text; // scratch
 };
 
@@ -131,6 +136,7 @@ static void leaf_under(struct making *m, struct ioc_node *group, const char *nam
 		.atom = IOC_NO_ATOM,
 		.condition = (uint8_t)condition };
 	node_under(m, group, node);
+	m->leaves++;
 }
 
 // The path below the volume: devices and letters are another machine's matter.
@@ -158,7 +164,7 @@ static void key_canonical(struct text *out, const char *key)
 		{ "\\Config\\SECURITY", "HKEY_LOCAL_MACHINE\\SECURITY" },
 		{ "\\Config\\DEFAULT", "HKEY_USERS\\.DEFAULT" },
 		{ "\\ntuser.dat\\", "" },
-		{ "\\UsrClass.dat\\", "Software\\Classes\\" },
+		{ "\\UsrClass.dat\\", "" },
 	};
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
 		const char *at = strcasestr(key, places[i].in);
@@ -170,6 +176,14 @@ static void key_canonical(struct text *out, const char *key)
 	text_addf(out, "%s", key);
 }
 
+// printkey's word for the value of a key that has no name, of which nothing can be said.
+static bool is_nameless(ei_val name)
+{
+	static const char nameless[] = "(Default)";
+	return !name.length ||
+	       (name.length == sizeof nameless - 1 && !memcmp(name.s, nameless, name.length));
+}
+
 // A row of printkey is a value in a key, or a key in a key: its path is both.
 static void registry_row(struct making *m, struct ioc_node *group, const ei_val *cells)
 {
@@ -177,15 +191,18 @@ static void registry_row(struct making *m, struct ioc_node *group, const ei_val 
 	int type = column_of(m->plugin, "type", 4), data = column_of(m->plugin, "data", 4);
 	bool is_key =
 		ei_has(cells[type]) && cells[type].length == 3 && !memcmp(cells[type].s, "Key", 3);
-	struct text path;
+	struct text path, whole;
 	if (!ei_has(cells[key]) || !ei_has(cells[name]))
 		return;
 	text_init(&path, VALUE_MAX);
-	key_canonical(&path, cells[key].s);
+	text_init(&whole, VALUE_MAX);
+	text_add(&whole, cells[key].s, cells[key].length);
 	if (is_key)
-		text_addf(&path, "\\%.*s", (int)cells[name].length, cells[name].s);
+		text_addf(&whole, "\\%.*s", (int)cells[name].length, cells[name].s);
+	key_canonical(&path, whole.data ? whole.data : "");
+	text_deinit(&whole);
 	leaf_under(m, group, "RegistryItem/KeyPath", IOC_IS, path.data, path.length);
-	if (!is_key)
+	if (!is_key && !is_nameless(cells[name]))
 		leaf_under(m, group, "RegistryItem/ValueName", IOC_IS, cells[name].s,
 			cells[name].length);
 	if (!is_key && ei_has(cells[data]) && cells[data].kind == EI_STR)
@@ -245,31 +262,53 @@ static void group_keep(struct making *m, struct ioc_node *group)
 	for (const struct ioc_node *other = m->root->first; other; other = other->next)
 		if (group_equals(other, group))
 			return;
+	m->pick->groups++;
 	node_under(m, m->root, group);
+}
+
+// The first of a process's identifiers is its user's; groups follow.
+static void first_of_pid_see(struct making *m, const ei_val *cells)
+{
+	int column = column_of(m->plugin, "pid", 3);
+	uint64_t pid = column < 0 ? EVIDENCE_NO_PID : ei_u64_or(cells[column], EVIDENCE_NO_PID);
+	m->first_of_pid = pid != m->last_pid;
+	m->last_pid = pid;
+}
+
+static void row_say(struct making *m, struct ioc_node *group, const ei_val *cells)
+{
+	if (!strcmp(m->plugin->name, "printkey")) {
+		registry_row(m, group, cells);
+		return;
+	}
+	for (unsigned i = 0; i < m->plugin->column_count; i++) {
+		const ei_column *column = &m->plugin->columns[i];
+		bool of_first = column->ioc && !strcmp(column->ioc, "ProcessItem/Username");
+		if (column->ioc && ei_has(cells[i]) && cells[i].kind != EI_BYTES &&
+			column_is_meant(m, column) && (!of_first || m->first_of_pid))
+			cell_say(m, group, column, cells[i]);
+	}
 }
 
 static ei_error *take_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
 {
 	struct making *m = (struct making *)sink;
 	(void)depth;
+	first_of_pid_see(m, cells);
 	if (!row_is_meant(m, cells))
 		return NULL;
-	if (++m->rows > ROWS_MAX)
-		return ei_fail(
-			EI_E_LIMIT, "more than %d rows are meant: say more with --where", ROWS_MAX);
+	if (++m->pick->rows > ROWS_MAX)
+		return ei_fail(EI_E_LIMIT,
+			"more than %d rows of %s are meant: say more with --where", ROWS_MAX,
+			m->plugin->name);
+	if (!evidence_row_counts(m->plugin, cells))
+		return NULL;
 	struct ioc_node *group = ei_alloc(m->arena, sizeof *group);
 	if (!group)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	group->kind = IOC_AND;
 	group->id = "";
-	if (!strcmp(m->plugin->name, "printkey"))
-		registry_row(m, group, cells);
-	else
-		for (unsigned i = 0; i < m->plugin->column_count; i++) {
-			const ei_column *column = &m->plugin->columns[i];
-			if (column->ioc && ei_has(cells[i]) && column_is_meant(m, column))
-				cell_say(m, group, column, cells[i]);
-		}
+	row_say(m, group, cells);
 	process_say(m, group, cells);
 	group_keep(m, group);
 	return NULL;
@@ -286,10 +325,15 @@ static ei_error *columns_check(const struct pick *pick, const ei_plugin *plugin)
 {
 	for (size_t i = 0; i < pick->where_count; i++) {
 		size_t length = strcspn(pick->where[i], "=~");
-		if (!pick->where[i][length] || column_of(plugin, pick->where[i], length) < 0)
+		if (!pick->where[i][length])
 			return ei_fail(EI_E_USAGE,
-				"--where '%s': want COLUMN=VALUE or COLUMN~TEXT of %s",
-				pick->where[i], plugin->name);
+				"--where '%s': want COLUMN=VALUE, or COLUMN~TEXT for what has the "
+				"text in it",
+				pick->where[i]);
+		if (column_of(plugin, pick->where[i], length) < 0)
+			return ei_fail(EI_E_USAGE,
+				"--where '%s': %s has no such column; see 'eidetic %s --help'",
+				pick->where[i], plugin->name, plugin->name);
 	}
 	for (size_t i = 0; i < pick->column_count; i++) {
 		int column = column_of(plugin, pick->columns[i], strlen(pick->columns[i]));
@@ -302,7 +346,7 @@ static ei_error *columns_check(const struct pick *pick, const ei_plugin *plugin)
 }
 
 static ei_error *pick_run(const struct session *session, const struct plugin_set *plugins,
-	const struct pick *pick, struct making *m)
+	struct pick *pick, struct making *m)
 {
 	struct option_values options = { 0 };
 	char recurse[] = "--recurse", *arguments[] = { recurse };
@@ -312,6 +356,7 @@ static ei_error *pick_run(const struct session *session, const struct plugin_set
 	if (!strcmp(m->plugin->name, "printkey"))
 		EI_TRY(options_parse(m->arena, m->plugin, 1, arguments, &options));
 	m->pick = pick;
+	m->last_pid = EVIDENCE_NO_PID;
 	m->sink = (struct row_sink){ .begin = take_begin, .row = take_row };
 	const struct run_wish wish = {
 		.plugin = m->plugin, .options = &options, .cancelled = cancelled
@@ -381,6 +426,59 @@ static ei_error *wish_read(const struct global *global, struct wish *wish)
 		       : ei_fail(EI_E_USAGE, "ioc new: where to? -o FILE.ioc, or FILE.json");
 }
 
+// ---- what came of it ------------------------------------------------------------------------
+static void lines_note(const struct text *notes)
+{
+	for (size_t at = 0; at < notes->length;) {
+		size_t length = strcspn(notes->data + at, "\n");
+		fprintf(stderr, "note: %.*s\n", (int)length, notes->data + at);
+		at += length + 1;
+	}
+}
+
+static void where_say(struct text *out, const struct pick *pick)
+{
+	for (size_t i = 0; i < pick->where_count; i++)
+		text_addf(out, "%s%s", i ? " and " : " with ", pick->where[i]);
+}
+
+// "no row of netscan with pid=4"
+static void missed_say(struct text *out, const struct pick *pick)
+{
+	if (pick->rows)
+		text_addf(out, "of the %zu rows of %s", pick->rows, pick->plugin);
+	else
+		text_addf(out, "no row of %s", pick->plugin);
+	where_say(out, pick);
+	text_addf(out, "%s", pick->rows ? " none says what another machine could have, too" : "");
+}
+
+// Picks that nothing came of: what was meant with them is not in the indicator.
+static size_t missed_count(const struct wish *wish, struct text *out)
+{
+	size_t missed = 0;
+	for (size_t i = 0; i < wish->pick_count; i++) {
+		if (wish->picks[i].groups)
+			continue;
+		text_addf(out, "%s", missed++ ? "; " : "");
+		missed_say(out, &wish->picks[i]);
+	}
+	return missed;
+}
+
+static void made_say(const struct global *global, const struct wish *wish, const struct making *m)
+{
+	size_t groups = 0;
+	for (const struct ioc_node *group = m->root->first; group; group = group->next)
+		groups++;
+	printf("%s: %zu %s of conditions%s:", global->output_dir, groups,
+		groups == 1 ? "group" : "groups", groups == 1 ? "" : ", any of which is enough");
+	for (size_t i = 0; i < wish->pick_count; i++)
+		printf("%s %zu %s of %s", i ? "," : " from", wish->picks[i].rows,
+			wish->picks[i].rows == 1 ? "row" : "rows", wish->picks[i].plugin);
+	printf("\n");
+}
+
 static ei_error *document_write(
 	const struct global *global, const struct wish *wish, const struct making *m)
 {
@@ -400,17 +498,17 @@ static ei_error *document_write(
 		.count = 1,
 	};
 	ei_error *error = ioc_write(&document, &notes);
-	if (notes.length && !global->quiet)
-		fprintf(stderr, "note: %s", notes.data);
+	if (!error && !global->quiet)
+		lines_note(&notes);
 	if (!error)
-		printf("%s: %zu rows\n", global->output_dir, m->rows);
+		made_say(global, wish, m);
 	text_deinit(&notes);
 	text_deinit(&description);
 	return error;
 }
 
 static ei_error *make(const struct global *global, const struct plugin_set *plugins,
-	const struct wish *wish, struct making *m)
+	struct wish *wish, struct making *m, enum exit_status *status)
 {
 	struct global own = *global;
 	struct profile_store store;
@@ -420,9 +518,16 @@ static ei_error *make(const struct global *global, const struct plugin_set *plug
 	EI_TRY(open_session(&own, &store, &session));
 	for (size_t i = 0; i < wish->pick_count; i++)
 		EI_TRY(pick_run(session, plugins, &wish->picks[i], m));
+	text_clear(&m->text);
+	size_t missed = missed_count(wish, &m->text);
 	if (!m->root->first)
-		return ei_fail(EI_E_USAGE, "ioc new: no row is meant that says anything");
-	return document_write(global, wish, m);
+		return ei_fail(EI_E_REQUIREMENT, "ioc new: %s", m->text.data);
+	EI_TRY(document_write(global, wish, m));
+	if (missed) {
+		fprintf(stderr, "eidetic: not all that was asked for is in it: %s\n", m->text.data);
+		*status = EXIT_INCOMPLETE;
+	}
+	return NULL;
 }
 
 ei_error *ioc_new(
@@ -433,7 +538,6 @@ ei_error *ioc_new(
 	struct making m = { 0 };
 	EI_OWNED(ei_arena) arena = NULL;
 	EI_OWNED(ioc_set) terms = NULL;
-	(void)status;
 	EI_TRY(wish_read(global, &wish));
 	EI_TRY(ei_arena_create(256 << 20, &arena));
 	EI_TRY(ioc_set_create(&how, &terms));
@@ -445,7 +549,7 @@ ei_error *ioc_new(
 	*m.root = (struct ioc_node){ .kind = IOC_OR, .id = "" };
 	m.nodes = 1;
 	text_init(&m.text, VALUE_MAX * 2);
-	ei_error *error = make(global, plugins, &wish, &m);
+	ei_error *error = make(global, plugins, &wish, &m, status);
 	text_deinit(&m.text);
 	return error;
 }
