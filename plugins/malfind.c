@@ -425,7 +425,7 @@ static ei_error *finding_emit(ei_run *r, const struct finding *finding)
 			   [PROCESS] = ei_get(*finding->process->p, ImageFileName),
 			   [START] = ei_addr(region->start),
 			   [END] = ei_addr(region->end),
-			   [TAG] = ei_str(region->tag),
+			   [TAG] = region->tag[0] ? ei_str(region->tag) : ei_absent(EI_UNREADABLE),
 			   [PROTECTION] = ei_protection_text(r, region->protection),
 			   [NOW] = now_text(r, finding),
 			   [COMMIT] = region->commit,

@@ -89,7 +89,8 @@ static ei_error *process_emit(ei_run *r, const eprocess *p)
 				   [NODE] = node,
 				   [START] = ei_addr(region.start),
 				   [END] = ei_addr(region.end),
-				   [TAG] = ei_str(region.tag),
+				   [TAG] = region.tag[0] ? ei_str(region.tag)
+							 : ei_absent(EI_UNREADABLE),
 				   [PROTECTION] = ei_protection_text(r, region.protection),
 				   [COMMIT] = region.commit,
 				   [PRIVATE] = region.is_private,

@@ -36,7 +36,8 @@ static void process_emit(ei_run *r, const eprocess *p)
 				   [RIGHT] = ei_addr(region.right),
 				   [START] = ei_addr(region.start),
 				   [END] = ei_addr(region.end),
-				   [TAG] = ei_str(region.tag),
+				   [TAG] = region.tag[0] ? ei_str(region.tag)
+							 : ei_absent(EI_UNREADABLE),
 			   });
 }
 

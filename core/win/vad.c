@@ -114,6 +114,28 @@ static bool tag_is(const ei_region *region, const char *tag)
 	return !memcmp(region->tag, tag, 4);
 }
 
+static uint64_t parent_of(ei_run *run, const struct region_walk *walk, uint64_t va)
+{
+	vad_tree node = walk->node;
+	node.obj = ei_open(run, NULL, va, &node.at->layout);
+	return child_of(ei_get(node, parent));
+}
+
+// A neighbour in the tree leads back to it. Asked of what has no tag of a node: its pool header is
+// missing, the system uses other tags, or it is none.
+static bool is_linked(ei_run *run, struct region_walk *walk, uint64_t va, const vad_node *node)
+{
+	uint64_t left = child_of(ei_get(*node, left)), right = child_of(ei_get(*node, right));
+	if ((left && parent_of(run, walk, left) == va) ||
+		(right && parent_of(run, walk, right) == va))
+		return true;
+	vad_node above;
+	uint64_t parent = parent_of(run, walk, va);
+	(void)node_get(run, walk, parent, &above);
+	return parent &&
+	       (child_of(ei_get(above, left)) == va || child_of(ei_get(above, right)) == va);
+}
+
 static bool region_fill(ei_run *run, struct region_walk *walk, uint64_t va, ei_region *out)
 {
 	vad_node node;
@@ -126,7 +148,8 @@ static bool region_fill(ei_run *run, struct region_walk *walk, uint64_t va, ei_r
 		return false;
 	char tag[sizeof out->tag];
 	tag_read(run, va, tag);
-	if (memcmp(tag, "Vad", 3))
+	bool is_tagged = !memcmp(tag, "Vad", 3);
+	if (!is_tagged && !is_linked(run, walk, va, &node))
 		return false; // a page of zeroes, or no node at all
 	walk->any = true;
 	walk->last = first;
@@ -143,11 +166,11 @@ static bool region_fill(ei_run *run, struct region_walk *walk, uint64_t va, ei_r
 		.commit = ei_get(links, commit),
 		.is_private = ei_get(links, is_private),
 		.type = ei_get(links, type),
-		.file = ei_absent(EI_NONE),
+		.file = ei_absent(is_tagged ? EI_NONE : EI_UNREADABLE),
 	};
 	memcpy(out->tag, tag, sizeof tag);
 	out->is_short = tag_is(out, "VadS") || tag_is(out, "VadF");
-	if (!out->is_short)
+	if (is_tagged && !out->is_short)
 		mapped_read(run, out);
 	return true;
 }

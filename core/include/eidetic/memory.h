@@ -26,6 +26,8 @@ enum ei_protection {
 };
 
 // One region: a node of the tree under _EPROCESS.VadRoot. Texts are scratch memory.
+// Where the pool's tag is none of a node's, or cannot be read, a node counts that the tree leads
+// back to; of its file nothing is known then: EI_UNREADABLE.
 typedef struct ei_region {
 	uint64_t node;                // address of the _MMVAD or _MMVAD_SHORT
 	uint64_t parent, left, right; // as the node says; 0: none
