@@ -125,6 +125,18 @@ run -f "$work/first" -o "$work/taken" ioc collect --ioc "$work/process.ioc" "$wo
 for part in prnspool.exe 'vad' prn.cfg keys.jsonl; do
 	claim "collect_takes_$part" "$(grep -q "$part.*\"sha256\":\"[0-9a-f]" "$work/taken/manifest.jsonl" || { cat "$work/out"; ls "$work/taken"; })"
 done
+claim collect_names_its_files_and_why "$(grep -q "^$work/first${tab}vadinfo${tab}prnspool.exe${tab}[0-9]*${tab}0x[0-9a-f]*${tab}pid[^${tab}]*.dmp${tab}process${tab}-\$" "$work/out" || cat "$work/out")"
+claim collect_takes_a_region_once "$(ls "$work/taken" | grep -e '-1\.dmp')"
+claim hashes_of_the_manifest_are_true "$(cd "$work/taken" && python3 -c 'import hashlib, json
+for line in open("manifest.jsonl"):
+    entry = json.loads(line)
+    if hashlib.sha256(open(entry["file"], "rb").read()).hexdigest() != entry["sha256"]:
+        print(entry["file"])')"
+run -f "$work/first" -f "$work/clean" -f "$work/second" -o "$work/all" ioc collect --ioc "$work/process.ioc"
+claim collect_makes_a_folder_for_each_suspect "$([ "$(ls "$work/all" | tr '\n' ' ')" = 'first second ' ] || ls "$work/all")"
+run -f "$work/clean" -o "$work/nothing" ioc collect --ioc "$work/process.ioc"
+claim collect_says_that_there_is_nothing "$(grep -q '^# note: no indicator is true' "$work/out" || cat "$work/out")"
+refused collect_takes_no_file_for_a_folder 2 'is not a folder' -f "$work/first" -o "$work/out" ioc collect --ioc "$work/process.ioc"
 run ioc refine --ioc "$work/new.ioc" --hits "$work/first" "$work/second" --clean "$work/clean" -o "$work/refined.ioc"
 claim refine_says_why "$(grep -q "^removed${tab}prnspool${tab}.*OneDrive.*true in $work/clean, too" "$work/out" || cat "$work/out" "$work/err")"
 claim refine_proposes_what_is_shared "$(grep -q "^shared${tab}.*FileItem/Md5sum is $md5${tab}in all 2 suspect" "$work/out" || cat "$work/out")"
