@@ -96,11 +96,17 @@ struct trial {
 	const char *doubt;
 };
 
-static bool is_better(const struct trial *best, const struct verdict *verdict)
+// A test that cannot be asked says nothing for a layout, though none fails: what holds counts as
+// much as what does not. Members put elsewhere must make a test hold.
+static bool is_better(const struct trial *best, const struct verdict *verdict, bool moved)
 {
-	if (!best->profile || verdict->failed != best->verdict.failed)
-		return !best->profile || verdict->failed < best->verdict.failed;
-	return verdict->passed > best->verdict.passed;
+	if (!best->profile)
+		return true;
+	if (moved && verdict->passed <= best->verdict.passed)
+		return false;
+	int64_t now = (int64_t)verdict->passed - verdict->failed;
+	int64_t before = (int64_t)best->verdict.passed - best->verdict.failed;
+	return now > before || (now == before && verdict->failed < best->verdict.failed && !moved);
 }
 
 // The registry's types changed at other builds than the rest.
@@ -130,7 +136,7 @@ static ei_error *try_types(const struct nearest_wish *wish, const struct globals
 	if (lent && !profile_lend(profile, offer->lender, registry_types))
 		return NULL;
 	EI_TRY(profile_verify(wish, profile, &verdict));
-	if (!verdict.usable || !is_better(best, &verdict))
+	if (!verdict.usable || !is_better(best, &verdict, offer->moved))
 		return NULL;
 	profile_unref(best->profile);
 	*best = (struct trial){

@@ -59,6 +59,12 @@ same kernel_without_debugger_data pslist
 forge image --profile win7-sp1-x64 --scenario samples/scenarios/broken-lists.json --write-isf "$symbols"
 same broken_lists pslist
 
+# A test that fails is no reason for another layout's members elsewhere, where it cannot be asked.
+forge image --profile win2003-sp1-x86
+LC_ALL=C sed -i 's/Vad\([lSFm ]\)/Wad\1/g' "$work/image"
+run -q -f "$work/image" info
+claim failed_test_is_no_reason_for_another_layout "$(profile | grep -q '(win2003-sp1-x86)' || profile)"
+
 # ---- members that lie elsewhere -------------------------------------------------------------
 # moved MEMBER BYTES: of the symbol file last written, $work/moved.json, where _EPROCESS has that
 # member and all behind it further on.
