@@ -47,6 +47,14 @@ struct object_types object_types_read(ei_run *run)
 	return types;
 }
 
+// A page that is missing may read as zeroes, which the disguise would make a type of.
+static bool header_is_blank(const object_header *header)
+{
+	ei_val count = ei_get(*header, PointerCount), mask = ei_get(*header, InfoMask);
+	return ei_has(count) && !count.i && ei_has(mask) && !mask.u &&
+	       !ei_u64_or(ei_get(*header, TypeIndex), 0);
+}
+
 // Types are numbers; from Windows 10 on disguised with a cookie and the header's own address.
 // Before Windows 7 they are pointers.
 ei_val object_type_address(
@@ -59,6 +67,8 @@ ei_val object_type_address(
 	if (!ei_has(index) || !types->table || (types->has_cookie && is_physical))
 		return ei_absent(EI_NONE);
 	uint64_t number = index.u;
+	if (types->has_cookie && header_is_blank(header))
+		return ei_absent(EI_GARBAGE);
 	if (types->has_cookie)
 		number ^= types->cookie ^ (header->obj.va >> 8 & 0xff);
 	return ei_read_ptr(run, NULL, types->table + (number & 0xff) * ei_pointer_size(run));
