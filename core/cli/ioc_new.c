@@ -496,6 +496,7 @@ static ei_error *document_write(
 		.description = description.data ? description.data : "",
 		.indicators = all,
 		.count = 1,
+		.rows = true,
 	};
 	ei_error *error = ioc_write(&document, &notes);
 	if (!error && !global->quiet)

@@ -7,8 +7,16 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/stat.h>
 
-enum { IMAGES_MAX = 64, SHARED_SHOWN = 100, VALUES_MAX = 1 << 20, VALUE_BYTES = 4096 };
+enum {
+	IMAGES_MAX = 64,
+	SHARED_SHOWN = 100,
+	VALUES_MAX = 1 << 20,
+	VALUE_BYTES = 4096,
+	LINEAGE_BYTES = 4096, // of one indicator's changes
+	NAME_BYTES = 48,
+};
 
 enum { CHANGE, INDICATOR, WHAT, WHY, FILE_NAME, COLUMNS };
 
@@ -39,6 +47,7 @@ struct refining {
 	struct listing listing;
 	const struct ioc_indicator *indicator;
 	struct text text, why;
+	struct text changed; // of the indicator, for its lineage
 	struct ioc_indicator *kept;
 	const struct ioc_indicator **documents;
 	size_t kept_count, changes;
@@ -66,7 +75,7 @@ static void change_show(struct refining *r, const char *change, const char *what
 		(ei_val[COLUMNS]){
 			[CHANGE] = ei_str(change),
 			[INDICATOR] = indicator ? ei_str(name_of(indicator)) : ei_absent(EI_NONE),
-			[WHAT] = ei_str(what),
+			[WHAT] = *what ? ei_str(what) : ei_absent(EI_NONE),
 			[WHY] = ei_str(why),
 			[FILE_NAME] = indicator ? ei_str(indicator->file) : ei_absent(EI_NONE),
 		});
@@ -123,6 +132,8 @@ static void removed(
 	node_describe(&r->text, node);
 	why_clean(r, node, image);
 	change_show(r, "removed", r->text.data ? r->text.data : "", r->why.data ? r->why.data : "");
+	if (r->changed.length < LINEAGE_BYTES)
+		text_addf(&r->changed, "; removed %s, %s", r->text.data, r->why.data);
 }
 
 // ---- trees ----------------------------------------------------------------------------------
@@ -219,28 +230,49 @@ static struct ioc_node *node_refine(struct refining *r, const struct ioc_node *n
 static void lineage_write(struct refining *r, const struct ioc_indicator *from, size_t changes)
 {
 	text_clear(&r->why);
-	text_addf(&r->why, "%s%sRefined from %s", from->description, *from->description ? ". " : "",
+	size_t length = strlen(from->description);
+	bool sentence = length && from->description[length - 1] == '.';
+	text_addf(&r->why, "%s%sRefined from %s", from->description,
+		sentence ? " "
+		: length ? ". "
+			 : "",
 		from->file);
 	if (*from->id)
 		text_addf(&r->why, " (%s)", from->id);
-	text_addf(&r->why, ": %zu changes, against", changes);
+	text_addf(&r->why, ": %zu %s, against", changes, changes == 1 ? "change" : "changes");
 	for (size_t i = r->hit_count; i < r->matched->image_count; i++)
 		text_addf(&r->why, " %s", r->matched->images[i].path);
+	text_add(&r->why, r->changed.data ? r->changed.data : "", r->changed.length);
+}
+
+// "no clean image has it; true in 2 of 2 suspect ones"
+static void kept_show(struct refining *r, const struct ioc_indicator *indicator)
+{
+	size_t hits = 0;
+	for (size_t i = 0; i < r->hit_count; i++)
+		for (size_t j = 0; j < ioc_set_count(r->matched->set); j++)
+			hits += ioc_set_at(r->matched->set, j) == indicator &&
+				r->matched->images[i].verdicts[j].truth == IOC_TRUE;
+	text_clear(&r->why);
+	text_addf(&r->why, "no clean image has it; true in %zu of %zu suspect ones", hits,
+		r->hit_count);
+	change_show(r, "kept", "", r->why.data);
 }
 
 static ei_error *indicator_refine(struct refining *r, const struct ioc_indicator *indicator)
 {
 	size_t before = r->changes;
 	r->indicator = indicator;
+	text_clear(&r->changed);
 	struct ioc_node *root = node_refine(r, indicator->root);
 	if (r->error)
 		return NULL;
 	if (!root) {
-		change_show(r, "dropped", name_of(indicator), "nothing of it is left");
+		change_show(r, "dropped", "", "nothing of it is left");
 		return NULL;
 	}
 	if (r->changes == before)
-		change_show(r, "kept", name_of(indicator), "no clean image has it");
+		kept_show(r, indicator);
 	lineage_write(r, indicator, r->changes - before);
 	struct ioc_indicator *kept = &r->kept[r->kept_count];
 	*kept = *indicator;
@@ -519,23 +551,101 @@ static ei_error *images_join(ei_arena *arena, const struct words *hits, const st
 	return NULL;
 }
 
-static ei_error *refined_write(struct refining *r)
+// ---- writing --------------------------------------------------------------------------------
+static ei_error *notes_show(struct refining *r, const struct text *notes)
+{
+	for (size_t at = 0; at < notes->length;) {
+		size_t length = strcspn(notes->data + at, "\n");
+		notes->data[at + length] = 0;
+		EI_TRY(listing_note(&r->listing, notes->data + at));
+		at += length + 1;
+	}
+	return NULL;
+}
+
+static ei_error *document_write(struct refining *r, const struct ioc_document *document)
 {
 	struct text notes;
-	const struct ioc_document document = {
-		.path = r->global->output_dir,
-		.name = r->kept_count == 1 ? name_of(r->documents[0]) : "refined",
-		.description = r->kept_count == 1 ? r->documents[0]->description
-						  : "Refined by 'eidetic ioc refine'",
-		.indicators = r->documents,
-		.count = r->kept_count,
-	};
 	text_init(&notes, 1 << 20);
-	ei_error *error = ioc_write(&document, &notes);
-	if (!error && notes.length)
+	ei_error *error = ioc_write(document, &notes);
+	if (!error)
+		error = notes_show(r, &notes);
+	text_clear(&notes);
+	text_addf(&notes, "%s: %zu %s", document->path, document->count,
+		document->count == 1 ? "indicator" : "indicators");
+	if (!error)
 		error = listing_note(&r->listing, notes.data);
 	text_deinit(&notes);
 	return error;
+}
+
+// Into one file: a document of OpenIOC has one name, so that those of its parts are told with it.
+static ei_error *file_write(struct refining *r, const char *path)
+{
+	struct text lineage;
+	text_init(&lineage, 1 << 20);
+	for (size_t i = 0; i < r->kept_count; i++)
+		text_addf(&lineage, "%s%s: %s", i ? "\n" : "", name_of(r->documents[i]),
+			r->documents[i]->description);
+	bool one = r->kept_count == 1;
+	const struct ioc_document document = {
+		.path = path,
+		.name = one ? name_of(r->documents[0]) : "refined",
+		.description = one ? r->documents[0]->description : lineage.data,
+		.indicators = r->documents,
+		.count = r->kept_count,
+	};
+	ei_error *error = document_write(r, &document);
+	text_deinit(&lineage);
+	return error;
+}
+
+// A name for a file: letters, digits and dashes of what the indicator is called, and a number.
+static void file_name(struct text *out, const char *folder, const char *name, size_t number)
+{
+	char safe[NAME_BYTES] = "";
+	size_t length = 0;
+	for (; *name && length + 1 < sizeof safe; name++)
+		if (isalnum((unsigned char)*name))
+			safe[length++] = *name;
+		else if (length && safe[length - 1] != '-')
+			safe[length++] = '-';
+	while (length && safe[length - 1] == '-')
+		length--;
+	safe[length] = 0;
+	text_clear(out);
+	text_addf(out, "%s/%zu%s%s.ioc", folder, number, length ? "-" : "", safe);
+}
+
+static ei_error *folder_write(struct refining *r, const char *folder)
+{
+	for (size_t i = 0; i < r->kept_count; i++) {
+		file_name(&r->text, folder, name_of(r->documents[i]), i + 1);
+		const struct ioc_document document = {
+			.path = r->text.data,
+			.name = name_of(r->documents[i]),
+			.description = r->documents[i]->description,
+			.indicators = &r->documents[i],
+			.count = 1,
+		};
+		EI_TRY(document_write(r, &document));
+	}
+	return NULL;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat status;
+	return !stat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+static ei_error *refined_write(struct refining *r)
+{
+	const char *path = r->global->output_dir;
+	if (!r->kept_count)
+		return ei_fail(EI_E_REQUIREMENT,
+			"'%s' is not written: nothing is left of the indicators", path);
+	return is_folder(path) ? folder_write(r, path) : file_write(r, path);
 }
 
 static ei_error *refine(struct refining *r, bool add)
@@ -554,6 +664,17 @@ static ei_error *refine(struct refining *r, bool add)
 		return r->error;
 	EI_TRY(refined_write(r));
 	return listing_end(&r->listing, NULL);
+}
+
+// What an image does not say would pass for what it does not have.
+static ei_error *all_are_read(const struct matched *matched)
+{
+	for (size_t i = 0; i < matched->image_count; i++)
+		if (matched->images[i].failure)
+			return ei_fail(ei_error_code(matched->images[i].failure),
+				"ioc refine: every image is needed: %s",
+				ei_error_text(matched->images[i].failure));
+	return NULL;
 }
 
 ei_error *ioc_refine(
@@ -575,7 +696,8 @@ ei_error *ioc_refine(
 	EI_TRY(words_take(global, arena, options, ARRAY_LENGTH(options)));
 	EI_TRY(images_join(arena, &hits, &clean, &global->files, &wish.images));
 	if (!global->output_dir)
-		return ei_fail(EI_E_USAGE, "ioc refine: where to? -o FILE.ioc, or FILE.json");
+		return ei_fail(
+			EI_E_USAGE, "ioc refine: where to? -o FILE.ioc, FILE.json, or a folder");
 	struct global own = *global;
 	own.output_dir = NULL; // is a file
 	EI_TRY(match_all(&own, plugins, &wish, &matched));
@@ -586,11 +708,14 @@ ei_error *ioc_refine(
 		.hit_count = matched->image_count - clean.count,
 		.arena = arena,
 	};
+	EI_TRY(all_are_read(matched));
+	text_init(&r.changed, 1 << 20);
 	text_init(&r.text, 1 << 20);
 	text_init(&r.why, 1 << 20);
 	ei_error *error = refine(&r, add);
 	text_deinit(&r.text);
 	text_deinit(&r.why);
+	text_deinit(&r.changed);
 	free(r.values);
 	listing_deinit(&r.listing);
 	return error;

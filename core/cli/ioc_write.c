@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,11 @@ static void left_out_say(const struct writing *w, struct text *notes)
 				left->leaf->term->name);
 		text_addf(notes, "\n");
 	}
+	if (w->groups_left)
+		text_addf(notes, "%zu %s without them, and %s left out\n", w->groups_left,
+			w->groups_left == 1 ? "group would be true of more"
+					    : "groups would be true of more",
+			w->groups_left == 1 ? "is" : "are");
 }
 
 // ---- OpenIOC --------------------------------------------------------------------------------
@@ -123,20 +129,22 @@ static const char *xml_why_not(const struct ioc_leaf *leaf)
 		return "OpenIOC has no such condition";
 	if (leaf->reason == IOC_UNSUPPORTED)
 		return "it was not understood";
+	if (!strcasecmp(leaf->term->name, "Yara/Rule"))
+		return "a rule of YARA stays in its own file";
 	if (!leaf->length)
 		return "there is no value to compare with";
 	return text_is_writable(leaf->value, leaf->length) ? NULL
 							   : "XML cannot hold some of its bytes";
 }
 
-static void xml_leaf(struct writing *w, const struct ioc_leaf *leaf, bool negated, int depth)
+static bool xml_leaf(struct writing *w, const struct ioc_leaf *leaf, bool negated, int depth)
 {
 	char id[UUID_TEXT];
 	const char *why = xml_why_not(leaf);
 	const char *term = leaf->written ? leaf->written : leaf->term->name;
 	if (why) {
 		leaf_left_out(w, leaf, why);
-		return;
+		return false;
 	}
 	uuid_make(id);
 	text_addf(&w->out,
@@ -151,6 +159,7 @@ static void xml_leaf(struct writing *w, const struct ioc_leaf *leaf, bool negate
 	xml_add(&w->out, leaf->value, leaf->length);
 	text_addf(&w->out, "</Content>\n%*s</IndicatorItem>\n", depth, "");
 	w->leaves++;
+	return true;
 }
 
 bool leaf_is_negated(const struct ioc_leaf *leaf, bool negated)
@@ -158,12 +167,27 @@ bool leaf_is_negated(const struct ioc_leaf *leaf, bool negated)
 	return (leaf->negated || leaf->exclusion) != negated;
 }
 
-// The document has no NOT: it goes down to the conditions. Conditions stand before groups. A group
-// without conditions is left out.
-static void xml_group(struct writing *w, const struct ioc_node *node, bool negated, int depth)
+static bool xml_group(struct writing *w, const struct ioc_node *node, bool negated, int depth);
+
+// How many children of a group were said. Conditions stand before groups.
+static size_t xml_children(struct writing *w, const struct ioc_node *node, bool negated, int depth)
+{
+	size_t said = 0;
+	for (const struct ioc_node *child = node->first; child; child = child->next)
+		if (child->kind == IOC_LEAF)
+			said += xml_leaf(
+				w, &child->leaf, leaf_is_negated(&child->leaf, negated), depth);
+	for (const struct ioc_node *child = node->first; child; child = child->next)
+		if (child->kind != IOC_LEAF)
+			said += xml_group(w, child, negated, depth); // IOC_DEPTH_MAX deep
+	return said;
+}
+
+// The document has no NOT: it goes down to the conditions.
+static bool xml_group(struct writing *w, const struct ioc_node *node, bool negated, int depth)
 {
 	char id[UUID_TEXT];
-	size_t start = w->out.length, leaves = w->leaves;
+	size_t start = w->out.length, leaves = w->leaves, all = 0, said;
 	if (node->kind == IOC_NOT && node->first) {
 		negated = !negated;
 		node = node->first; // of one child
@@ -173,17 +197,19 @@ static void xml_group(struct writing *w, const struct ioc_node *node, bool negat
 	text_addf(&w->out, "%*s<Indicator operator=\"%s\" id=\"%s\">\n", depth, "",
 		is_and ? "AND" : "OR", id);
 	if (node->kind == IOC_LEAF)
-		xml_leaf(w, &node->leaf, leaf_is_negated(&node->leaf, negated), depth + 1);
-	for (const struct ioc_node *child = node->first; child; child = child->next)
-		if (child->kind == IOC_LEAF)
-			xml_leaf(
-				w, &child->leaf, leaf_is_negated(&child->leaf, negated), depth + 1);
-	for (const struct ioc_node *child = node->first; child; child = child->next)
-		if (child->kind != IOC_LEAF)
-			xml_group(w, child, negated, depth + 1); // IOC_DEPTH_MAX deep
+		said = xml_leaf(w, &node->leaf, leaf_is_negated(&node->leaf, negated), depth + 1);
+	else
+		said = xml_children(w, node, negated, depth + 1);
 	text_addf(&w->out, "%*s</Indicator>\n", depth, "");
-	if (w->leaves == leaves && w->out.data) // nothing of it could be said
+	for (const struct ioc_node *child = node->first; child; child = child->next)
+		all++;
+	if (said && (!is_and || said == MAX(all, (size_t)1)))
+		return true;
+	w->groups_left += said > 0;
+	w->leaves = leaves;
+	if (w->out.data)
 		w->out.data[w->out.length = start] = 0;
+	return false;
 }
 
 static void xml_document(struct writing *w, const struct ioc_document *document)
@@ -233,7 +259,7 @@ static ei_error *file_write(const char *path, const struct text *text)
 
 ei_error *ioc_write(const struct ioc_document *document, struct text *notes)
 {
-	struct writing w = { .leaves = 0 };
+	struct writing w = { .rows = document->rows };
 	text_init(&w.out, DOCUMENT_MAX);
 	bool stix = ends_with(document->path, ".json") || ends_with(document->path, ".stix");
 	if (stix)

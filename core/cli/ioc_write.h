@@ -7,13 +7,14 @@
 
 // By the name's end: ".json" and ".stix" are a bundle with an indicator for each; all else is one
 // document, whose top groups they are. `notes` gets a line for each kind of condition that the
-// format cannot say, which is left out; what is left of its group then says less than it did, or
-// the group is left out, too. A file that is there already is not overwritten: EI_E_IO; EI_E_USAGE
-// when nothing could be said.
+// format cannot say, which is left out; and with it the group, where all conditions must be met:
+// what would be left of it is true of more than was meant, unless `rows`. A file that is there
+// already is not overwritten: EI_E_IO; EI_E_USAGE when nothing could be said.
 struct ioc_document {
 	const char *path, *name, *description;
 	const struct ioc_indicator *const *indicators;
 	size_t count;
+	bool rows; // its groups are rows of evidence, of which a part will do if it tells enough
 };
 EI_CHECKED ei_error *ioc_write(const struct ioc_document *document, struct text *notes);
 
@@ -27,12 +28,14 @@ enum { LEFT_KINDS = 64 };
 struct writing {
 	struct text out;
 	size_t leaves; // that were said
+	bool rows;     // ioc_document.rows
 	struct left_out {
 		const struct ioc_leaf *leaf; // the first of the term, for the reason
 		const char *why;
 		size_t count;
 	} left[LEFT_KINDS];
 	size_t left_count;
+	size_t groups_left; // that must have all of their conditions
 };
 
 void leaf_left_out(struct writing *w, const struct ioc_leaf *leaf, const char *why);

@@ -31,6 +31,7 @@ static const char *path_of(const struct ioc_leaf *leaf)
 		{ "FileItem/Sha1sum", "file:hashes.'SHA-1'" },
 		{ "FileItem/Sha256sum", "file:hashes.'SHA-256'" },
 		{ "PortItem/remoteIP", "network-traffic:dst_ref.value" },
+		{ "PortItem/process", "process:image_ref.name" },
 		{ "RegistryItem/KeyPath", "windows-registry-key:key" },
 		{ "RegistryItem/ValueName", "windows-registry-key:values[*].name" },
 		{ "RegistryItem/Text", "windows-registry-key:values[*].data" },
@@ -266,61 +267,114 @@ static bool is_same_object(const struct text *texts, const struct said *a, const
 }
 
 // Conditions on one kind of object are one observation, so that they are meant for one object.
-static size_t pattern_leaves(
-	struct writing *w, struct text *out, const struct ioc_node *node, bool negated)
+static size_t observations_add(struct text *out, const struct text *texts, struct said *said,
+	size_t count, const char *joint)
 {
-	const char *joint = (node->kind == IOC_AND) != negated ? " AND " : " OR ";
-	size_t all = 0, observations = 0;
-	for (const struct ioc_node *child = node->first; child; child = child->next)
-		all += child->kind == IOC_LEAF;
-	struct text texts;
-	struct said *said = calloc(all + 1, sizeof *said);
-	text_init(&texts, PATTERN_MAX);
-	size_t count = said ? leaves_say(w, node, negated, &texts, said) : 0;
+	size_t observations = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (said[i].taken)
 			continue;
 		text_addf(out, "%s[", observations++ ? joint : "");
 		for (size_t j = i; j < count; j++) {
-			if (said[j].taken || !is_same_object(&texts, &said[i], &said[j]))
+			if (said[j].taken || !is_same_object(texts, &said[i], &said[j]))
 				continue;
 			said[j].taken = true;
 			text_addf(out, "%s", j > i ? joint : "");
-			text_add(out, texts.data + said[j].start, said[j].length);
+			text_add(out, texts->data + said[j].start, said[j].length);
 		}
 		text_addf(out, "]");
 	}
-	text_deinit(&texts);
-	free(said);
-	w->leaves += count;
 	return observations;
 }
 
-static size_t pattern_node(
-	struct writing *w, struct text *out, const struct ioc_node *node, bool negated)
+// A group as far as it was said.
+struct pattern {
+	size_t parts;   // observations and groups in `out`
+	size_t missing; // children that could not be said
+	size_t telling; // conditions that say more than what a program is called
+};
+
+static size_t telling_count(const struct ioc_node *node)
 {
-	if (node->kind == IOC_NOT && node->first) {
-		negated = !negated;
-		node = node->first;
+	static const char *const names[] = { "ProcessItem/name", "ProcessItem/ParentProcessName",
+		"PortItem/process" };
+	size_t count = 0;
+	for (const struct ioc_node *child = node->first; child; child = child->next) {
+		bool tells = child->kind == IOC_LEAF && !is_implied(node, &child->leaf) &&
+			     !why_not(node, &child->leaf);
+		for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+			tells = tells && strcasecmp(child->leaf.term->name, names[i]) != 0;
+		count += tells;
 	}
-	if (node->kind == IOC_LEAF) {
-		const struct ioc_node alone = { .kind = IOC_AND,
-			.first = (struct ioc_node *)&(struct ioc_node){
-				.kind = IOC_LEAF, .leaf = node->leaf } };
-		return pattern_leaves(w, out, &alone, negated);
-	}
+	return count;
+}
+
+static void pattern_leaves(struct writing *w, struct text *out, const struct ioc_node *node,
+	bool negated, struct pattern *p)
+{
 	const char *joint = (node->kind == IOC_AND) != negated ? " AND " : " OR ";
-	size_t said = pattern_leaves(w, out, node, negated);
+	size_t all = 0, implied = 0;
+	for (const struct ioc_node *child = node->first; child; child = child->next) {
+		all += child->kind == IOC_LEAF;
+		implied += child->kind == IOC_LEAF && is_implied(node, &child->leaf);
+	}
+	struct text texts;
+	struct said *said = calloc(all + 1, sizeof *said);
+	text_init(&texts, PATTERN_MAX);
+	size_t count = said ? leaves_say(w, node, negated, &texts, said) : 0;
+	p->parts = observations_add(out, &texts, said, count, joint);
+	p->missing = all - implied - count;
+	p->telling = telling_count(node);
+	out->cut |= texts.cut || !said;
+	text_deinit(&texts);
+	free(said);
+	w->leaves += count;
+}
+
+static bool pattern_node(
+	struct writing *w, struct text *out, const struct ioc_node *node, bool negated);
+
+static void pattern_groups(struct writing *w, struct text *out, const struct ioc_node *node,
+	bool negated, struct pattern *p)
+{
+	const char *joint = (node->kind == IOC_AND) != negated ? " AND " : " OR ";
 	for (const struct ioc_node *child = node->first; child; child = child->next) {
 		struct text inner;
 		if (child->kind == IOC_LEAF)
 			continue;
 		text_init(&inner, PATTERN_MAX);
 		if (pattern_node(w, &inner, child, negated)) // IOC_DEPTH_MAX deep
-			text_addf(out, "%s(%s)", said++ ? joint : "", inner.data);
+			text_addf(out, "%s(%s)", p->parts++ ? joint : "", inner.data);
+		else
+			p->missing++;
+		out->cut |= inner.cut;
 		text_deinit(&inner);
 	}
-	return said;
+}
+
+// False: it could not be said; what is in `out` is of no use then.
+static bool pattern_node(
+	struct writing *w, struct text *out, const struct ioc_node *node, bool negated)
+{
+	struct pattern p = { 0 };
+	size_t leaves = w->leaves;
+	if (node->kind == IOC_NOT && node->first) {
+		negated = !negated;
+		node = node->first;
+	}
+	const struct ioc_node alone = { .kind = negated ? IOC_OR : IOC_AND,
+		.first = (struct ioc_node *)&(struct ioc_node){
+			.kind = IOC_LEAF, .leaf = node->leaf } };
+	if (node->kind == IOC_LEAF)
+		node = &alone;
+	pattern_leaves(w, out, node, negated, &p);
+	pattern_groups(w, out, node, negated, &p);
+	bool is_and = (node->kind == IOC_AND) != negated;
+	if (p.parts && (!is_and || !p.missing || (w->rows && p.telling)))
+		return true;
+	w->groups_left += p.parts > 0;
+	w->leaves = leaves;
+	return false;
 }
 
 // ---- objects --------------------------------------------------------------------------------

@@ -143,6 +143,19 @@ claim refine_proposes_what_is_shared "$(grep -q "^shared${tab}.*FileItem/Md5sum 
 verdict refined_is_true_of_the_first true first refined
 verdict refined_is_true_of_the_second true second refined
 verdict refined_is_false_of_the_clean false clean refined
+ioc wide 'ProcessItem/name|is|explorer.exe' 'ProcessItem/name|is|prnspool.exe' 'AND(' 'ProcessItem/name|is|explorer.exe' 'ProcessItem/SectionList/MemorySection/Injected|is|true' ')'
+run ioc refine --ioc "$work/wide.ioc" "$work/new.ioc" "$work/process.ioc" --hits "$work/first" "$work/second" --clean "$work/clean" -o "$work/both.ioc"
+claim refine_keeps_names_and_reasons "$(tr '\n' ' ' <"$work/both.ioc" | grep -q '<description>wide: Refined from .*removed ProcessItem/name is explorer.exe, true in [^ ]*clean, too' || cat "$work/both.ioc")"
+claim refine_says_where_kept_ones_are_true "$(grep -q 'true in 2 of 2 suspect ones' "$work/out" || cat "$work/out")"
+run ioc refine --ioc "$work/both.ioc" --hits "$work/first" "$work/second" --clean "$work/clean" -o "$work/again.json"
+run -f "$work/clean" -f "$work/first" -f "$work/second" ioc match --ioc "$work/again.json"
+claim refined_again_is_true_of_suspects_alone "$([ "$(grep "${tab}image${tab}" "$work/out" | cut -f1 | tr '\n' ' ')" = 'suspect suspect nothing found ' ] || cat "$work/out")"
+mkdir "$work/refined"
+run ioc refine --ioc "$work/wide.ioc" "$work/new.ioc" --hits "$work/first" --clean "$work/clean" -o "$work/refined"
+claim refine_writes_a_file_for_each "$([ "$(ls "$work/refined" | tr '\n' ' ')" = '1-wide.ioc 2-prnspool.ioc ' ] || ls "$work/refined")"
+refused refine_needs_every_image 1 'every image is needed' ioc refine --ioc "$work/new.ioc" --hits "$work/first" --clean "$work/clean" "$work/nowhere" -o "$work/x.ioc"
+run ioc refine --ioc "$work/new.ioc" --hits "$work/first" --clean "$work/second" -o "$work/x.ioc"
+claim refine_with_nothing_left_says_so "$([ "$status" = 1 ] && grep -q 'nothing is left of the indicators' "$work/err" && [ ! -e "$work/x.ioc" ] || cat "$work/err")"
 claim lineage_is_kept "$(grep -q 'Refined from .*new.ioc' "$work/refined.ioc" || cat "$work/refined.ioc")"
 
 # ---- for people
