@@ -203,6 +203,15 @@ static bool base_by_export_name(struct visitor *from, uint64_t name_va, uint64_t
 }
 
 // ---- everything -----------------------------------------------------------------------------
+// A header that is there after all must be of the machine that such page tables are of: tables of
+// another mode may lead to a kernel by chance.
+static bool machine_fits(const struct visitor *visitor, uint64_t base)
+{
+	struct kernel_pe pe;
+	return !kernel_pe_open(visitor->space, visitor->reader, base, &pe) ||
+	       pe.machine == visitor->space->mode->machine;
+}
+
 struct trace_search {
 	struct rsds_search rsds; // starts with the visitor
 	const char *witness;
@@ -219,7 +228,8 @@ static bool trace_by_rsds(struct trace_search *trace, uint64_t va, const uint8_t
 	around(entries.space, search->va, &first, &last);
 	struct rsds_search found = { .visitor = entries, .va = search->va };
 	found.visitor.visit = visit_for_debug_entry;
-	if (!visit_range(&found.visitor, first, last))
+	if (!visit_range(&found.visitor, first, last) ||
+		!machine_fits(&search->visitor, found.base))
 		return false;
 	search->base = found.base;
 	trace->witness = "RSDS and debug directory";
@@ -241,7 +251,8 @@ static bool trace_by_name(struct trace_search *trace, uint64_t va, const uint8_t
 		at++;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!base_by_export_name(&trace->rsds.visitor, places[i], &trace->rsds.base))
+		if (!base_by_export_name(&trace->rsds.visitor, places[i], &trace->rsds.base) ||
+			!machine_fits(&trace->rsds.visitor, trace->rsds.base))
 			continue;
 		trace->rsds.rsds = (struct pe_rsds){ 0 };
 		trace->witness = "export directory";

@@ -335,6 +335,23 @@ static void header_and_rsds_paged_out_leave_the_export_directory(void **state)
 	world_deinit(&world);
 }
 
+// Tables of a 32-bit system, read as if they were of 64 bits, led to its kernel.
+static void kernel_of_another_machine_is_none(void **state)
+{
+	(void)state;
+	static const bool has_rsds[] = { true, false };
+	for (size_t i = 0; i < ARRAY_LENGTH(has_rsds); i++) {
+		struct world world;
+		world_init(&world, FX_X64, 0x1ad000);
+		world.kernel.machine = 0x14c;
+		fx_kernel_build(&world.tables, &world.kernel);
+		if (!has_rsds[i])
+			fx_unmap(&world.tables, BASE64 + 0x3000);
+		assert_false(identify_world(&world)->found);
+		world_deinit(&world);
+	}
+}
+
 static void put_kdbg(struct world *world, uint64_t va, uint64_t base)
 {
 	uint64_t lab = va + 0x800;
@@ -520,6 +537,7 @@ int main(void)
 		cmocka_unit_test(kernel_with_neither_is_known_by_its_sections),
 		cmocka_unit_test(header_paged_out_is_bridged_by_the_debug_directory),
 		cmocka_unit_test(header_and_rsds_paged_out_leave_the_export_directory),
+		cmocka_unit_test(kernel_of_another_machine_is_none),
 		cmocka_unit_test(kdbg_alone_is_enough),
 		cmocka_unit_test(driver_is_not_taken_for_the_kernel),
 		cmocka_unit_test(shared_data_gives_the_build),
