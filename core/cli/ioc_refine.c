@@ -51,6 +51,7 @@ struct refining {
 	struct ioc_indicator *kept;
 	const struct ioc_indicator **documents;
 	size_t kept_count, changes;
+	bool added; // the last that was kept is what suspects share
 	struct shared *values;
 	size_t value_count, value_room;
 	ei_error *error; // of what is far below
@@ -517,7 +518,8 @@ static ei_error *shared_propose(struct refining *r, bool add)
 		shown++;
 		EI_TRY(shared_show(r, &r->values[i], add, group));
 	}
-	if (group->first) {
+	r->added = group->first != NULL;
+	if (r->added) {
 		struct ioc_indicator *kept = &r->kept[r->kept_count];
 		*kept = (struct ioc_indicator){ .id = "",
 			.name = "shared by suspects",
@@ -590,7 +592,8 @@ static ei_error *file_write(struct refining *r, const char *path)
 	bool one = r->kept_count == 1;
 	const struct ioc_document document = {
 		.path = path,
-		.name = one ? name_of(r->documents[0]) : "refined",
+		.name = one || (r->added && r->kept_count == 2) ? name_of(r->documents[0])
+								: "refined",
 		.description = one ? r->documents[0]->description : lineage.data,
 		.indicators = r->documents,
 		.count = r->kept_count,
