@@ -189,6 +189,46 @@ claim page_shows_it_as_text "$(grep -q '&lt;script&gt;alert(1)' "$page" || echo 
 claim page_marks_the_process "$(grep -q 'class="p f m" id="i0p[0-9]*"><div class="row"><b>prnspool.exe' "$page" || echo missing)"
 claim page_needs_no_network "$(grep -n 'https\?://[^<]*["'"'"')]' "$page" | head -3)"
 
+# ---- evidence that is hostile to a page
+cat >"$work/hostile.json" <<'END'
+{ "population": "minimal", "build": 19041, "time": "2024-05-02T09:00:00Z", "processes": [ {
+	"name": "<script>a<b\"", "path": "C:\\<img src=x onerror=alert(1)>\\'--><b>.exe",
+	"cmdline": "x </code><script>alert(1)</script> \u202egnp.exe \u0007\u001b[31m javascript:alert(2)",
+	"handles": [ { "type": "Mutant", "name": "\"><svg onload=alert(3)>" } ],
+	"regions": [ { "protection": "rw", "size": 4096, "content": [ { "offset": 64, "text": "evilmark <script>alert(4)</script>" } ] } ] } ] }
+END
+"$build/forge" --profile win10-19041-x64 --scenario "$work/hostile.json" --size 512M -o "$work/<img src=x onerror=alert(5)>" >"$work/forge.log" 2>&1 || cat "$work/forge.log"
+ioc hostile 'ProcessItem/name|contains|&lt;script' 'ProcessItem/arguments|contains|javascript:' 'ProcessItem/HandleList/Handle/Name|contains|onload=' 'ProcessItem/StringList/string|contains|evilmark'
+run -f "$work/<img src=x onerror=alert(5)>" -r html -o "$work/hostile" ioc match --ioc "$work/hostile.ioc"
+claim hostile_page_is_written "$([ "$status" = 0 ] && [ -s "$work/hostile/ioc-report.html" ] || cat "$work/err")"
+claim hostile_page_has_no_foreign_element "$(python3 - "$work/hostile/ioc-report.html" <<'END'
+import html.parser, sys
+known = set('html head meta title style body a header p h1 h2 h3 ul li b span main table thead tr th tbody td div label '
+            'input button section dl dt dd code details summary pre mark script'.split())
+names = {'true', 'unknown', 'false'}
+class Page(html.parser.HTMLParser):
+    scripts = 0
+    def handle_starttag(self, tag, attributes):
+        self.scripts += tag == 'script'
+        if tag not in known:
+            print('element', tag)
+        for name, value in attributes:
+            if name.startswith('on') or name in ('src', 'style') or (name == 'href' and not value.startswith('#')):
+                print('attribute', name, value)
+page = Page(convert_charrefs=True)
+text = open(sys.argv[1], encoding='utf-8', newline='').read()
+page.feed(text)
+if page.scripts != 1:
+    print(page.scripts, 'scripts')
+for code in text:
+    if (ord(code) < 32 and code != '\n') or 0x7f <= ord(code) < 0xa0 or 0x202a <= ord(code) <= 0x202e:
+        print('byte', hex(ord(code)))
+END
+)"
+claim hostile_page_shows_it_all "$(for text in '&lt;script&gt;a&lt;b' 'javascript:alert(2)' '&lt;svg onload=alert(3)&gt;' 'evilmark &lt;script&gt;' '\u{202e}gnp.exe' '&lt;img src=x onerror=alert(5)&gt;'; do
+	grep -qF -- "$text" "$work/hostile/ioc-report.html" || echo "no $text"
+done)"
+
 # ---- wrong use
 refused match_wants_an_image 2 'no image was named' ioc match --ioc "$work/md5.ioc"
 refused match_wants_indicators 2 'no indicators were named' -f "$work/first" ioc match
