@@ -39,14 +39,17 @@ static void process_emit(ei_run *r, const eprocess *p)
 		return;
 	}
 	token t = ei_at(r, token, address.u);
+	bool is_readable = ei_has(ei_get(t, UserAndGroupCount)) && ei_has(ei_get(t, UserAndGroups));
 	for (size_t i = 0; i < SIDS_MAX; i++) {
-		uint32_t attributes = 0;
+		ei_val attributes = ei_absent(EI_UNREADABLE);
 		ei_val sid = ei_token_sid(r, &t, i, &attributes);
 		if (sid.state == EI_NONE)
 			return;
-		sid_emit(r, p, sid, ei_sid_name(r, sid), ei_hex(attributes));
-		if (sid.state == EI_GARBAGE)
-			return; // the count is too high
+		if (ei_has(attributes))
+			attributes = ei_hex(attributes.u);
+		sid_emit(r, p, sid, ei_sid_name(r, sid), attributes);
+		if (!is_readable || sid.state == EI_GARBAGE)
+			return; // nobody knows how many there are, or their count is too high
 	}
 }
 

@@ -57,7 +57,7 @@ static ei_val sid_text(ei_run *run, uint64_t va)
 	return value;
 }
 
-ei_val ei_token_sid(ei_run *run, const token *object, size_t n, uint32_t *attributes)
+ei_val ei_token_sid(ei_run *run, const token *object, size_t n, ei_val *attributes)
 {
 	ei_val count = ei_get(*object, UserAndGroupCount), array = ei_get(*object, UserAndGroups);
 	if (!ei_has(count) || !ei_has(array))
@@ -70,7 +70,7 @@ ei_val ei_token_sid(ei_run *run, const token *object, size_t n, uint32_t *attrib
 	uint64_t at = array.u + n * 2 * size; // _SID_AND_ATTRIBUTES
 	ei_val sid = ei_read_ptr(run, NULL, at);
 	if (attributes)
-		*attributes = (uint32_t)ei_u64_or(ei_read_u32(run, NULL, at + size), 0);
+		*attributes = ei_read_u32(run, NULL, at + size);
 	if (!ei_has(sid))
 		return sid;
 	return sid.u ? sid_text(run, sid.u) : ei_absent(EI_GARBAGE);

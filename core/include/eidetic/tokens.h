@@ -23,9 +23,10 @@ EI_TYPE(token, "_TOKEN", TOKEN_FIELDS);
 EI_API ei_val ei_process_token(ei_run *run, const eprocess *process);
 
 // ---- SIDs -----------------------------------------------------------------------------------
-// The nth SID of a token, the user's first, as "S-1-5-18", and its attributes. EI_NONE past the
-// last; EI_GARBAGE where there is no SID.
-EI_API ei_val ei_token_sid(ei_run *run, const token *token, size_t n, uint32_t *attributes);
+// The nth SID of a token, the user's first, as "S-1-5-18", and its attributes, which
+// may be NULL. EI_NONE past the last; EI_GARBAGE where there is no SID. When the token itself
+// cannot be read every n is EI_UNREADABLE, and `attributes` untouched.
+EI_API ei_val ei_token_sid(ei_run *run, const token *token, size_t n, ei_val *attributes);
 
 // What a SID is called: well-known ones by Windows's names, services and users by the names that
 // the registry of the image has. EI_NONE when nothing names it. Borrowed from the session.
