@@ -27,4 +27,11 @@ for format in crash crash-bitmap lime elf; do
 	agrees "$mode" dlllist pid base name
 	agrees "$mode" hivelist offset name
 done
+run -q -f "$work/image" poolscanner Proc
+processes=$(grep -c '^Proc' "$work/out")
+run -q -f "$work/image" poolscanner
+claim pool_blocks_of_all_known_kinds_without_tags "$([ "$processes" -gt 0 ] && [ "$(grep -c '^Proc' "$work/out")" = "$processes" ] &&
+	grep -q '^File' "$work/out" || cut -f1 "$work/out" | sort | uniq -c)"
+run -q -r csv --compat vol3 -f "$work/image" poolscanner
+claim pool_blocks_are_told_as_volatility_does "$(grep -q '^0,symbol_table_name1!_EPROCESS,0x[0-9a-f]*,layer_name,System' "$work/out" || head -3 "$work/out")"
 finish
