@@ -10,7 +10,7 @@
 
 enum { TAG, TYPE, OFFSET, LAYER, NAME, PHYSICAL, SIZE, POOL, PROTECTED, COLUMNS };
 enum { OPT_TAG, OPT_LEAST };
-enum { TAG_LENGTH = 4, PROTECTED_BIT = 0x80, VISTA = 6 };
+enum { TAG_LENGTH = 4, PROTECTED_BIT = 0x80 };
 
 // clang-format off
 #define HEADER_FIELDS(F, ALT)                                                                      \
@@ -28,6 +28,10 @@ EI_TYPE(body, "_LIST_ENTRY", BODY_FIELDS);
 #define NO_FIELDS(F, ALT) ALT(none, "", UINT, MAY)
 EI_TYPE(mutant, "_KMUTANT", NO_FIELDS);
 EI_TYPE(symbolic_link, "_OBJECT_SYMBOLIC_LINK", NO_FIELDS);
+
+// Windows Vista put this pointer there: the profile tells, whatever is missing from the image.
+#define VAD_FIELDS(F, ALT) F(Subsection, PTR, MAY)
+EI_TYPE(vad, "_MMVAD", VAD_FIELDS);
 
 #define FILE_FIELDS(F, ALT)                                                                        \
 	F(FileName, USTR, MAY)
@@ -170,8 +174,7 @@ static void objects_emit(ei_run *r, const struct kind *kind, bool is_vista)
 static ei_error *run(ei_run *r)
 {
 	size_t count = ei_opt_count(r, OPT_TAG);
-	// Once: what tells it is looked for in all of the kernel's data.
-	bool is_vista = ei_u64_or(ei_system_read(r).major, VISTA) >= VISTA;
+	bool is_vista = ei_handle(r, vad).at->Subsection.offset >= 0;
 	for (size_t i = 0; !count && i < EI_COUNT(kinds); i++)
 		if (ei_compat_vol3(r))
 			objects_emit(r, &kinds[i], is_vista);
@@ -193,6 +196,6 @@ EI_PLUGIN(poolscanner) = {
 	.purpose = "blocks of the kernel's pool by any tag",
 	EI_COLUMNS(columns),
 	EI_OPTIONS(options),
-	EI_TYPES(&header_spec),
+	EI_TYPES(&header_spec, &vad_spec),
 	.run = run,
 };

@@ -117,7 +117,7 @@ static bool print_hive(ei_run *r, const cmhive *h)
 {
 	ei_val name = ei_hive_name(h), wanted = ei_opt(r, OPT_KEY);
 	struct listing l = { r, h->obj.va, "[NONAME]", ei_compat_vol3(r) };
-	if (ei_has(name))
+	if (ei_has(name) && name.length && *name.s) // a page that is missing may read as zeroes
 		l.base = name.s;
 	ei_hive *hive = ei_hive_open(r, h);
 	ei_key key = ei_has(wanted) ? ei_key_find(hive, wanted.s) : ei_hive_root(hive);

@@ -11,6 +11,8 @@ BEGIN {
 	change["filehash"] = "process pid"
 	change["handles"] = "state"
 	change["callbacks"] = "record"
+	# Where the region's first page was, the next one is looked at, which it says.
+	change["malfind"] = "score reasons at output notes hexdump disasm"
 	# Ranges end where a page is missing.
 	change["yarascan"] = "start size matches before"
 	change["vadyarascan"] = "matches before"
