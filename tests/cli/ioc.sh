@@ -65,6 +65,25 @@ printf '<OpenIOC id="\033[31m"><metadata><short_description>a\033[31mb</short_de
 run ioc check "$work/control.ioc"
 claim control_bytes_do_not_reach_the_terminal "$(LC_ALL=C grep -q "$(printf '\033')" "$work/out" "$work/err" && cat -v "$work/out")"
 
+# ---- formats together
+mixed=$work/mixed
+mkdir -p "$mixed/below"
+item='<Indicator operator="OR"><IndicatorItem condition="is"><Context search="ProcessItem/name"/><Content>a.exe</Content></IndicatorItem></Indicator>'
+printf '<ioc id="old"><definition>%s</definition></ioc>' "$item" >"$mixed/old.ioc"
+printf '<s:STIX_Package xmlns:s="s"><s:x><o:ioc xmlns:o="o" id="within"><definition>%s</definition></o:ioc></s:x></s:STIX_Package>' "$item" >"$mixed/package.xml"
+cp "$folder/a.ioc" "$folder/list.txt" "$mixed"
+printf '{"type":"bundle","id":"bundle--1","objects":[{"type":"indicator","id":"indicator--1","pattern":"[process:name = \047a\047]"}]}' >"$mixed/below/bundle.json"
+printf '{"Event":{"info":"e","Attribute":[{"uuid":"u","type":"mutex","value":"m","to_ids":true}]}}' >"$mixed/below/event.json"
+printf 'type,value\nmutex,bad\n' >"$mixed/t.csv"
+printf '0123456789abcdef0123456789abcdef;tool\n' >"$mixed/hash-iocs.txt"
+printf 'rule r { condition: true }\n' >"$mixed/r.yar"
+printf 'title: t\nlogsource: { category: process_creation }\ndetection: { a: { User: x }, condition: a }\n' >"$mixed/s.yml"
+printf '{"objects":[' >"$mixed/broken.json"
+run ioc check "$mixed"
+formats=$(grep -v '^#' "$work/out" | cut -f3 | sort -u | tr '\n' ' ')
+claim formats_may_be_mixed "$([ "$status" = 4 ] && [ "$formats" = 'CSV Loki MISP OpenIOC 1.0 OpenIOC 1.1 STIX Sigma YARA format list ' ] && grep -q '^# note: .*broken.json: skipped' "$work/out" || echo "status $status: $formats $(cat "$work/err")")"
+claim documents_within_others_are_counted "$(grep -q "package.xml.*within" "$work/out" || cat "$work/out")"
+
 # ---- wrong use
 refused word_is_wanted 2 'want check' ioc
 refused word_gets_a_suggestion 2 "is 'check' meant?" ioc chekc
