@@ -25,7 +25,7 @@ static const ei_column columns[COLUMNS] = {
 	[VOLATILE] = { "volatile", EI_BOOL, "kept in memory only: never of a file" },
 	[LENGTH]   = { "length",   EI_UINT, "bytes of data that the value says it has" },
 	[CELL]     = { "cell",     EI_HEX,  "index of the cell in the hive" },
-	[DELETED]  = { "deleted",  EI_STR,  "of what was deleted: what its parent is: live, deleted, or unknown" },
+	[DELETED]  = { "deleted",  EI_STR,  "of what was deleted: what its parent is: live, deleted, or unknown; of what nothing leads to: unlinked" },
 	// clang-format on
 };
 
@@ -40,7 +40,9 @@ static const char help[] =
 	"  --no-log       the file as it is, even if it was not written to its end\n"
 	"  --key PATH     key to start from: from the root, or HKLM\\SOFTWARE\\...\n"
 	"  --recurse      all keys below it, too\n"
-	"  --deleted      what was deleted and not yet written over, after the rest\n"
+	"  --deleted      what was deleted and not yet written over, and what nothing leads to, "
+	"after\n"
+	"                 the rest\n"
 	"  --write OUT    write the hive, completed from its logs, to a new file\n";
 
 // ---- the words ------------------------------------------------------------------------------
@@ -355,12 +357,13 @@ static ei_error *deleted_list(struct reading *r, ei_hive *hive)
 	ei_remnants *all = ei_hive_remnants(hive);
 	for (ei_remnant it; !is_over(r) && ei_remnant_next(all, &it);) {
 		ei_val path = ei_str(it.path);
+		const char *deleted = it.unlinked ? "unlinked" : parents[it.parent];
 		if (!it.is_value) {
-			EI_TRY(key_row(r, &it.key, path, parents[it.parent]));
+			EI_TRY(key_row(r, &it.key, path, deleted));
 			continue;
 		}
 		ei_val data = it.data_lost ? ei_absent(EI_GARBAGE) : ei_value_data(&it.value);
-		EI_TRY(value_row(r, &it.key, &it.value, path, data, parents[it.parent]));
+		EI_TRY(value_row(r, &it.key, &it.value, path, data, deleted));
 	}
 	return NULL;
 }

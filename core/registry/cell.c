@@ -47,6 +47,16 @@ struct cell cell_open(struct ei_hive *hive, uint32_t index, const char *what)
 	return (struct cell){ index, (uint32_t)size - CELL_HEADER, EI_OK };
 }
 
+struct cell record_open(struct ei_hive *hive, uint32_t index, const char *what)
+{
+	struct cell cell = cell_open(hive, index, what);
+	if (cell.state != EI_GARBAGE || !hive->quiet || (index & INDEX_OFFSET) % CELL_ALIGN ||
+		!index_inside(hive, index, CELL_ALIGN))
+		return cell;
+	uint32_t room = hive->source->length[index >> 31] - (index & INDEX_OFFSET);
+	return (struct cell){ index, room - CELL_HEADER, EI_OK };
+}
+
 bool cell_read(
 	struct ei_hive *hive, const struct cell *cell, uint32_t offset, void *buffer, uint32_t size)
 {

@@ -60,6 +60,10 @@ struct cell {
 // EI_GARBAGE.
 struct cell cell_open(struct ei_hive *hive, uint32_t index, const char *what);
 
+// The same for a key or a value. Of what was deleted, a size that was written over does not hide
+// the record: its cell then ends where the hive does.
+struct cell record_open(struct ei_hive *hive, uint32_t index, const char *what);
+
 // Exactly [offset, offset + size) of a cell; false when it is outside, or cannot be read.
 bool cell_read(struct ei_hive *hive, const struct cell *cell, uint32_t offset, void *buffer,
 	uint32_t size);

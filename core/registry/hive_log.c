@@ -85,6 +85,12 @@ static uint32_t entry_check(const ei_hive_log *log, size_t at)
 	return size;
 }
 
+bool log_has_entries(const ei_hive_log *log)
+{
+	const uint8_t *bytes = log->bytes;
+	return span_inside(SECTOR, ENTRY_HEADER, log->size) && !memcmp(bytes + SECTOR, "HvLE", 4);
+}
+
 static bool entry_apply(struct recovery *r, const uint8_t *entry, uint32_t size)
 {
 	uint32_t count = load_u32(entry + ENTRY_PAGES), at = ENTRY_HEADER;

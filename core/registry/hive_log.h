@@ -31,6 +31,10 @@ bool recovery_put(struct recovery *r, uint32_t at, const uint8_t *page, uint32_t
 // Whether the log's base block can be believed.
 bool log_is_valid(const ei_hive_log *log);
 
+// Whether a log of the newer format has an entry at its start, sound or not. Without one it is as
+// if it were not there; but what a damaged one had is missing, and nothing can follow on it.
+bool log_has_entries(const ei_hive_log *log);
+
 // Log entries, since Windows 8.1: all that follow on what `after` has; the number of the last one
 // that was applied is left in *after. False: none.
 bool log_apply_entries(struct recovery *r, const ei_hive_log *log, uint32_t *after);

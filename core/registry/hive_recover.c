@@ -62,6 +62,12 @@ static uint32_t log_sequence(const ei_hive_log *log)
 	return load_u32((const uint8_t *)log->bytes + BASE_SEQUENCE_1);
 }
 
+// Numbers go round.
+static bool is_before(uint32_t a, uint32_t b)
+{
+	return (a - b) >> 31;
+}
+
 static uint64_t log_written(const ei_hive_log *log)
 {
 	return load_u64((const uint8_t *)log->bytes + BASE_WRITTEN);
@@ -82,9 +88,11 @@ static const ei_hive_log *log_choose(const ei_hive_log *logs, size_t count, bool
 	return chosen;
 }
 
+// One without entries gives its base block, when no other has any.
 static bool sequence_is_later(const ei_hive_log *a, const ei_hive_log *b)
 {
-	return log_sequence(a) > log_sequence(b);
+	bool a_has = log_has_entries(a), b_has = log_has_entries(b);
+	return a_has == b_has ? is_before(log_sequence(b), log_sequence(a)) : a_has;
 }
 
 static bool written_is_later(const ei_hive_log *a, const ei_hive_log *b)
@@ -99,12 +107,12 @@ static const ei_hive_log *log_next(
 	const ei_hive_log *next = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const ei_hive_log *log = &logs[i];
-		if (!log_is_valid(log) || log_type(log) != NEW_FORMAT)
+		if (!log_is_valid(log) || log_type(log) != NEW_FORMAT || !log_has_entries(log))
 			continue;
 		uint32_t first = log_sequence(log);
-		if (first < sequence || (exactly && first != sequence))
+		if (is_before(first, sequence) || (exactly && first != sequence))
 			continue;
-		if (!next || first < log_sequence(next))
+		if (!next || is_before(first, log_sequence(next)))
 			next = log;
 	}
 	return next;

@@ -32,7 +32,7 @@ ei_key ei_hive_key_at(ei_hive *hive, uint32_t index)
 	uint8_t nk[NK_NAME];
 	if (!hive)
 		return key_absent(NULL, index, EI_UNREADABLE);
-	struct cell cell = cell_open(hive, index, "a key");
+	struct cell cell = record_open(hive, index, "a key");
 	if (cell.state != EI_OK)
 		return key_absent(hive, index, cell.state);
 	if (cell.size < sizeof nk) {
@@ -65,7 +65,7 @@ ei_val ei_key_name(const ei_key *key)
 {
 	if (key->state != EI_OK)
 		return ei_absent(key->state);
-	struct cell cell = cell_open(key->hive, key->cell, "a key");
+	struct cell cell = record_open(key->hive, key->cell, "a key");
 	ei_val name = cell_text(
 		key->hive, &cell, NK_NAME, key->name_length, key->flags & EI_KEY_LATIN1_NAME);
 	if (name.state == EI_GARBAGE)

@@ -38,7 +38,7 @@ static void value_load(ei_value *value, const uint8_t *vk)
 ei_value value_open(ei_hive *hive, uint32_t index)
 {
 	uint8_t vk[VK_NAME];
-	struct cell cell = cell_open(hive, index, "a value");
+	struct cell cell = record_open(hive, index, "a value");
 	if (cell.state != EI_OK)
 		return value_absent(hive, index, cell.state);
 	if (cell.size < sizeof vk) {
@@ -114,7 +114,7 @@ ei_val ei_value_name(const ei_value *value)
 		return ei_absent(value->state);
 	if (!value->name_length)
 		return ei_str("");
-	struct cell cell = cell_open(value->hive, value->cell, "a value");
+	struct cell cell = record_open(value->hive, value->cell, "a value");
 	ei_val name =
 		cell_text(value->hive, &cell, VK_NAME, value->name_length, value->latin1_name);
 	if (name.state == EI_GARBAGE)

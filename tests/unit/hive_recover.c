@@ -215,6 +215,43 @@ static void a_gap_between_logs_ends_it(void **state)
 	assert_filled(&out, DIRTY_AT, 0x11);
 }
 
+static void a_log_without_entries_does_not_hide_the_other(void **state)
+{
+	struct world *w = *state;
+	base_put(w->fx.bytes, 8, 7, 1);
+	log_begin(w, 0, 6, 7, 1);
+	log_begin(w, 1, 6, 8, 1);
+	entry_put(w, 1, 8, FX_HIVE_BINS, DIRTY_AT, 0x22);
+	ei_hive_recovery out = recover(w, 2);
+	assert_int_equal(out.entries, 1);
+	assert_filled(&out, DIRTY_AT, 0x22);
+}
+
+static void nothing_follows_on_a_log_whose_first_entry_is_damaged(void **state)
+{
+	struct world *w = *state;
+	base_put(w->fx.bytes, 8, 7, 1);
+	log_begin(w, 0, 6, 7, 1);
+	entry_put(w, 0, 7, FX_HIVE_BINS, DIRTY_AT, 0x11)[700] ^= 1;
+	log_begin(w, 1, 6, 8, 1);
+	entry_put(w, 1, 8, FX_HIVE_BINS, DIRTY_AT, 0x22);
+	assert_int_equal(recover(w, 2).entries, 0);
+}
+
+static void sequence_numbers_go_round(void **state)
+{
+	struct world *w = *state;
+	base_put(w->fx.bytes, 0, UINT32_MAX, 1);
+	log_begin(w, 0, 6, 0, 1);
+	entry_put(w, 0, 0, FX_HIVE_BINS, DIRTY_AT, 0x22);
+	log_begin(w, 1, 6, UINT32_MAX, 1);
+	entry_put(w, 1, UINT32_MAX, FX_HIVE_BINS, DIRTY_AT, 0x11);
+	ei_hive_recovery out = recover(w, 2);
+	assert_int_equal(out.entries, 2);
+	assert_int_equal(out.sequence, 0);
+	assert_filled(&out, DIRTY_AT, 0x22);
+}
+
 static void a_hive_grows_as_its_log_says(void **state)
 {
 	struct world *w = *state;
@@ -247,6 +284,20 @@ static void a_page_outside_the_hive_ends_the_log(void **state)
 	ei_hive_recovery out = recover(w, 1);
 	assert_int_equal(out.entries, 0);
 	assert_noted(w, "cannot be applied");
+}
+
+static void a_base_block_is_not_taken_from_a_log_without_entries(void **state)
+{
+	struct world *w = *state;
+	base_put(w->fx.bytes, 8, 7, 1);
+	w->fx.bytes[BASE_CHECKSUM] ^= 1;
+	log_begin(w, 0, 6, 7, 1);
+	entry_put(w, 0, 7, FX_HIVE_BINS, DIRTY_AT, 0x11);
+	log_begin(w, 1, 6, 8, 1);
+	ei_hive_recovery out = recover(w, 2);
+	assert_int_equal(out.entries, 1);
+	assert_int_equal(out.sequence, 7);
+	assert_noted(w, "it is that of 'one'");
 }
 
 static void a_damaged_base_block_is_taken_from_the_latest_log(void **state)
@@ -340,7 +391,7 @@ static void cell_free(struct world *w, uint32_t cell)
 	fx_cell_put32(&w->fx, cell, -4, -load_u32(fx_at(&w->fx, cell, -4)));
 }
 
-// All remnants: "K path|name|parent" and "V path|name|data lost".
+// All remnants: "K path|name|parent" and "V path|name|data lost", "unlinked" behind.
 static const char *remnants_text(struct world *w)
 {
 	static char text[4096];
@@ -351,9 +402,9 @@ static const char *remnants_text(struct world *w)
 	for (ei_remnant it; ei_remnant_next(all, &it);) {
 		size_t used = strlen(text);
 		ei_val name = it.is_value ? ei_value_name(&it.value) : ei_key_name(&it.key);
-		snprintf(text + used, sizeof text - used, "%c %s|%.*s|%d%s\n",
+		snprintf(text + used, sizeof text - used, "%c %s|%.*s|%d%s%s\n",
 			it.is_value ? 'V' : 'K', it.path, (int)name.length, name.s, it.parent,
-			it.data_lost ? " lost" : "");
+			it.data_lost ? " lost" : "", it.unlinked ? " unlinked" : "");
 	}
 	return text;
 }
@@ -433,6 +484,62 @@ static void a_key_is_found_in_the_middle_of_a_free_cell(void **state)
 	assert_string_equal(remnants_text(w), "K |gone|1\n");
 }
 
+// The size field of a free cell's neighbour that was joined to it is the first to go.
+static void a_key_is_found_whose_size_was_written_over(void **state)
+{
+	struct world *w = *state;
+	static const uint32_t sizes[] = { 0, 4, 0x736d6574, 0x80000000, 0x7ffffff8 };
+	uint32_t before = fx_cell(&w->fx, NULL, 60), key = fx_key(&w->fx, "gone");
+	uint32_t value = fx_value(&w->fx, "old", EI_REG_DWORD, "1234", 4);
+	put64(fx_at(&w->fx, w->fx.root, NK_WRITTEN), day);
+	uint32_t own = -load_u32(fx_at(&w->fx, key, -4)),
+		 other = -load_u32(fx_at(&w->fx, value, -4));
+	key_free(w, key, day);
+	fx_cell_put32(&w->fx, before, -4, 64 + own + other);
+	for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+		fx_cell_put32(&w->fx, key, -4, sizes[i]);
+		fx_cell_put32(&w->fx, value, -4, sizes[i]);
+		assert_string_equal(remnants_text(w), "K |gone|1\nV ?|old|0\n");
+	}
+}
+
+static void a_deleted_key_need_not_know_its_parent(void **state)
+{
+	struct world *w = *state;
+	uint32_t key = fx_key(&w->fx, "gone");
+	fx_cell_put32(&w->fx, key, NK_PARENT, 0x231);
+	key_free(w, key, day);
+	assert_string_equal(remnants_text(w), "K ?|gone|0\n");
+}
+
+static void what_was_written_over_is_no_key(void **state)
+{
+	struct world *w = *state;
+	uint32_t key = fx_key(&w->fx, "gone");
+	key_free(w, key, day);
+	memcpy(fx_at(&w->fx, key, NK_NAME), "\1\2\3x", 4);
+	assert_string_equal(remnants_text(w), "");
+}
+
+static void keys_in_use_to_which_nothing_leads_are_told_apart(void **state)
+{
+	struct world *w = *state;
+	uint32_t linked = fx_key(&w->fx, "linked"), lost = fx_key(&w->fx, "lost");
+	uint32_t below = fx_key(&w->fx, "below");
+	uint32_t mine = fx_value(&w->fx, "mine", EI_REG_BINARY, "0123456789", 10);
+	uint32_t value = fx_value(&w->fx, "with it", EI_REG_BINARY, "0123456789", 10);
+	fx_set_subkeys(&w->fx, w->fx.root, fx_list(&w->fx, "lf", &linked, 1), 1);
+	fx_set_values(&w->fx, linked, &mine, 1);
+	fx_set_values(&w->fx, lost, &value, 1);
+	fx_cell_put32(&w->fx, below, NK_PARENT, lost);
+	put64(fx_at(&w->fx, linked, NK_WRITTEN), day);
+	put64(fx_at(&w->fx, lost, NK_WRITTEN), day);
+	put64(fx_at(&w->fx, w->fx.root, NK_WRITTEN), day);
+	key_free(w, below, day);
+	assert_string_equal(remnants_text(w),
+		"K |lost|1 unlinked\nK lost|below|2\nV lost|with it|2 unlinked\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -444,9 +551,13 @@ int main(void)
 		TEST(an_entry_that_was_not_written_to_its_end_ends_the_log),
 		TEST(two_logs_follow_on_each_other_in_whatever_order),
 		TEST(a_gap_between_logs_ends_it),
+		TEST(a_log_without_entries_does_not_hide_the_other),
+		TEST(nothing_follows_on_a_log_whose_first_entry_is_damaged),
+		TEST(sequence_numbers_go_round),
 		TEST(a_hive_grows_as_its_log_says),
 		TEST(a_hive_does_not_grow_without_measure),
 		TEST(a_page_outside_the_hive_ends_the_log),
+		TEST(a_base_block_is_not_taken_from_a_log_without_entries),
 		TEST(a_damaged_base_block_is_taken_from_the_latest_log),
 		TEST(sectors_complete_a_dirty_hive),
 		TEST(a_log_older_than_the_hive_is_left_alone),
@@ -458,6 +569,10 @@ int main(void)
 		TEST(keys_that_are_each_others_parents_end),
 		TEST(values_of_a_deleted_key_come_with_it),
 		TEST(a_key_is_found_in_the_middle_of_a_free_cell),
+		TEST(a_key_is_found_whose_size_was_written_over),
+		TEST(a_deleted_key_need_not_know_its_parent),
+		TEST(what_was_written_over_is_no_key),
+		TEST(keys_in_use_to_which_nothing_leads_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,8 @@ EI_API ei_key_walk *ei_key_walk_begin(const ei_key *top, bool recurse);
 EI_API bool ei_key_walk_next(ei_key_walk *walk, ei_key_step *out); // a NULL walk is at its end
 
 // ---- What was deleted -----------------------------------------------------------------------
-// Keys and values that lie in free cells of the stable storage: deleted, and not yet written over.
+// Keys and values that lie in free cells of the stable storage: deleted, and not yet written over;
+// and those in cells in use to which nothing leads from the root.
 //
 //     ei_remnants *all = ei_hive_remnants(hive);
 //     for (ei_remnant it; ei_remnant_next(all, &it);)
@@ -288,6 +289,7 @@ typedef enum ei_remnant_parent {
 typedef struct ei_remnant {
 	bool is_value;
 	bool data_lost;   // of a value: its data's cell is another's by now
+	bool unlinked;    // its cell is in use, but no list leads to it
 	ei_key key;       // the key; of a value its key, not EI_OK when that is not known
 	ei_value value;   // when is_value
 	const char *path; // of the key's parent; of a value's key. From below the hive's root; what
@@ -297,8 +299,8 @@ typedef struct ei_remnant {
 
 typedef struct ei_remnants ei_remnants;
 
-// Reads all free cells. From here on damaged cells of this hive are not noted any more: remnants
-// refer to what has been written over since. Scratch memory; NULL when there is none.
+// Walks the tree and reads all free cells. From here on damaged cells of this hive are not noted any
+// more: remnants refer to what has been written over since. Scratch memory; NULL when there is none.
 EI_API ei_remnants *ei_hive_remnants(ei_hive *hive);
 EI_API bool ei_remnant_next(ei_remnants *remnants, ei_remnant *out); // NULL is at its end
 

@@ -1,11 +1,11 @@
-// Prints a hive file, a line for each key and value, for the comparison with another reader; notes
-// go to stderr.
-// SPDX-License-Identifier: Apache-2.0
+// Prints a hive file, a line for each key and value, and for each that was deleted, for the
+// comparison with other readers; notes go to stderr. SPDX-License-Identifier: Apache-2.0
 #include "base/base.h"
 #include <eidetic/registry.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+// Names too, so that a line is a line.
 static void print_hex(ei_val bytes)
 {
 	if (!ei_has(bytes)) {
@@ -16,23 +16,17 @@ static void print_hex(ei_val bytes)
 		printf("%02x", bytes.b[i]);
 }
 
-// Names in hexadecimal, so that a line is a line.
-static void print_name(ei_val name)
-{
-	print_hex(name);
-}
-
 // K cell name written class
 static void print_key(const ei_key *key)
 {
 	printf("K %x ", key->cell);
-	print_name(ei_key_name(key));
+	print_hex(ei_key_name(key));
 	printf(" %llu ", (unsigned long long)key->last_write);
 	ei_val class = ei_key_class(key);
 	if (class.state == EI_NONE)
 		printf("-");
 	else
-		print_name(class);
+		print_hex(class);
 	printf("\n");
 }
 
@@ -42,10 +36,24 @@ static void print_values(const ei_key *key)
 	ei_values values = ei_key_values(key);
 	for (ei_value value; ei_value_next(&values, &value);) {
 		printf("V %x ", key->cell);
-		print_name(ei_value_name(&value));
+		print_hex(ei_value_name(&value));
 		printf(" %u %u ", value.type, value.length);
 		print_hex(ei_value_bytes(&value));
 		printf("\n");
+	}
+}
+
+// D name written, E name type length: keys and values in free cells
+static void print_deleted(ei_hive *hive)
+{
+	ei_remnants *all = ei_hive_remnants(hive);
+	for (ei_remnant it; ei_remnant_next(all, &it);) {
+		printf(it.is_value ? "E " : "D ");
+		print_hex(it.is_value ? ei_value_name(&it.value) : ei_key_name(&it.key));
+		if (it.is_value)
+			printf(" %u %u\n", it.value.type, it.value.length);
+		else
+			printf(" %llu\n", (unsigned long long)it.key.last_write);
 	}
 }
 
@@ -69,6 +77,7 @@ static ei_error *print_hive(ei_arena *arena, const uint8_t *bytes, size_t size)
 		else
 			print_key(&step.key);
 	}
+	print_deleted(hive);
 	return NULL;
 }
 
