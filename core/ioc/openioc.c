@@ -173,6 +173,27 @@ static void item_value(struct document *document, struct ioc_node *node)
 		"condition on '%s' has no content, which matches nothing", node->leaf.term->name);
 }
 
+static struct ioc_node *condition_leaf(struct document *document, struct ioc_node *parent,
+	const char *search, const struct condition *condition)
+{
+	struct reading *reading = document->reading;
+	bool exclusion = condition->negated && reading->format == IOC_OPENIOC_10;
+	struct leaf_wish wish = document->item.wish;
+	wish.term = search;
+	wish.condition = condition->condition;
+	wish.negated ^= condition->negated;
+	wish.value = document->text.data ? document->text.data : "";
+	wish.length = document->text.cut ? IOC_VALUE_MAX + 1 : document->text.length;
+	if (wish.condition == IOC_IS && is_digest_list(wish.value))
+		return digests_add(reading, parent, &wish, exclusion);
+	struct ioc_node *node = leaf_add(reading, parent, &wish);
+	node->leaf.exclusion = exclusion;
+	if (strcmp(node->leaf.term->name, search) != 0)
+		node->leaf.written = search;
+	item_value(document, node);
+	return node;
+}
+
 static struct ioc_node *item_leaf(struct document *document, struct ioc_node *parent)
 {
 	struct reading *reading = document->reading;
@@ -185,26 +206,11 @@ static struct ioc_node *item_leaf(struct document *document, struct ioc_node *pa
 		reading_note(reading, item->line, "there is no condition '%s'", item->condition);
 		return leaf_unsupported(reading, parent, search, "its condition does not exist");
 	}
-	struct leaf_wish wish = item->wish;
-	wish.term = search;
-	wish.condition = condition->condition;
-	wish.negated ^= condition->negated;
-	wish.value = document->text.data ? document->text.data : "";
-	wish.length = document->text.cut ? IOC_VALUE_MAX + 1 : document->text.length;
-	bool exclusion = condition->negated && reading->format == IOC_OPENIOC_10;
-	if (wish.condition == IOC_IS && is_digest_list(wish.value))
-		return digests_add(reading, parent, &wish, exclusion);
-	struct ioc_node *node = leaf_add(reading, parent, &wish);
-	node->leaf.exclusion = exclusion;
-	if (strcmp(node->leaf.term->name, search) != 0)
-		node->leaf.written = search;
-	if (item->document && strlen(item->document) &&
-		strncasecmp(item->document, search, strlen(item->document)) != 0)
+	if (item->document && strncasecmp(item->document, search, strlen(item->document)) != 0)
 		reading_note(reading, item->line,
 			"the document is '%s' and the search '%s': the search counts",
 			item->document, search);
-	item_value(document, node);
-	return node;
+	return condition_leaf(document, parent, search, condition);
 }
 
 static void item_end(struct document *document)

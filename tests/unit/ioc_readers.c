@@ -84,102 +84,102 @@ static void pattern(const char *pattern_text)
 	text_deinit(&text);
 }
 
+static const struct {
+	const char *pattern, *tree;
+} patterns[] = {
+	{ "[process:name = 'a.exe']", "(alone AND is ProcessItem/name 'a.exe')" },
+	{ "[process:name='it\\'s \\\\x']", "(alone AND is ProcessItem/name 'it's \\x')" },
+	{ "[domain-name:value = 'e.org' OR domain-name:value = 'f.org']",
+		"(alone OR is Network/DNS 'e.org' is Network/DNS 'f.org')" },
+	{ "[domain-name:value = '10.0.0.1']", "(alone AND (OR is PortItem/remoteIP "
+					      "'10.0.0.1' is Network/IP '10.0.0.1'))" },
+	{ "[file:hashes.'SHA-256' = 'ab']", "(alone AND is FileItem/Sha256sum 'ab')" },
+	{ "[file:hashes.MD5 = 'ab' AND file:name = 'x']",
+		"(alone AND is FileItem/Md5sum 'ab' is FileItem/FileName 'x')" },
+	{ "[file:name = 'x']", "(alone AND (OR is FileItem/FileName 'x' is ProcessItem/name 'x' is "
+			       "imageLoadEvent/fileName 'x'))" },
+	{ "[file:size > 10 AND file:size <= 20]",
+		"(alone AND greater-than FileItem/SizeInBytes '10' at-most "
+		"FileItem/SizeInBytes '20')" },
+	{ "[process:name != 'a' AND NOT process:pid = 4]",
+		"(alone AND !is ProcessItem/name 'a' !is ProcessItem/pid '4')" },
+	{ "[process:name NOT IN ('a', 'b')]",
+		"(alone AND (AND !is ProcessItem/name 'a' !is ProcessItem/name 'b'))" },
+	{ "[process:name IN ('a', 'b')]",
+		"(alone AND (OR is ProcessItem/name 'a' is ProcessItem/name 'b'))" },
+	{ "[process:pid < 5 AND process:pid >= 3]",
+		"(alone AND less-than ProcessItem/pid '5' at-least ProcessItem/pid '3')" },
+	{ "[process:name NOT LIKE '%a%' AND process:name NOT = 'b']",
+		"(alone AND !contains ProcessItem/name 'a' !is ProcessItem/name 'b')" },
+	{ "[process:created_time > t'2020-01-01T00:00:00Z']",
+		"(alone AND greater-than ProcessItem/startTime '2020-01-01T00:00:00Z')" },
+	{ "[ipv4-addr:value = '10.0.0.1' AND process:pid = 1]",
+		"(alone AND is PortItem/remoteIP '10.0.0.1' is ProcessItem/pid '1')" },
+	{ "[network-traffic:dst_ref.value = 'e.org' AND network-traffic:dst_port = 443]",
+		"(alone AND is Network/DNS 'e.org' is PortItem/remotePort '443')" },
+	{ "[process:opened_connection_refs[0].dst_ref.value = '10.0.0.1']",
+		"(alone AND is PortItem/remoteIP '10.0.0.1')" },
+	{ "[windows-registry-key:key = 'HKLM\\\\x' AND "
+	  "windows-registry-key:values[*].data = 'y']",
+		"(alone AND is RegistryItem/KeyPath 'HKLM\\x' is RegistryItem/Text 'y')" },
+	{ "[windows-registry-key:values[0].name = 'x']",
+		"(alone AND is RegistryItem/ValueName 'x')" },
+	{ "[process:image_ref.parent_directory_ref.path = 'C:\\\\x']",
+		"(alone AND is ProcessItem/FilePath 'C:\\x')" },
+	{ "[process:binary_ref.hashes.'SHA-256' = 'ab']",
+		"(alone AND is ProcessItem/Sha256sum 'ab')" },
+	{ "[file:extensions.'windows-pebinary-ext'.imphash = 'ab']",
+		"(alone AND is FileItem/PEInfo/ImportHash 'ab')" },
+	{ "[process:name='a'] OR [process:name='b'] AND [process:name='c']",
+		"(OR (alone AND is ProcessItem/name 'a') (AND (alone AND is "
+		"ProcessItem/name 'b') (alone AND is ProcessItem/name 'c')))" },
+	{ "[process:name='a' OR process:name='b' AND process:pid=1]",
+		"(alone OR is ProcessItem/name 'a' (AND is ProcessItem/name 'b' is "
+		"ProcessItem/pid '1'))" },
+	{ "[process:name='a'] START t'2020-01-01T00:00:00Z' STOP "
+	  "t'2020-02-01T00:00:00.5Z'",
+		"(alone AND is ProcessItem/name 'a')" },
+	{ "([process:name='a'] AND [process:name='b']) REPEATS 5 TIMES WITHIN 1.5 SECONDS",
+		"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
+		"'b'))" },
+	{ "[NOT process:name = 'a']", "(alone AND !is ProcessItem/name 'a')" },
+	{ "[process:command_line LIKE '%evil%']",
+		"(alone AND contains ProcessItem/arguments 'evil')" },
+	{ "[process:command_line LIKE 'evil%']",
+		"(alone AND starts-with ProcessItem/arguments 'evil')" },
+	{ "[process:command_line LIKE 'a_c']",
+		"(alone AND matches ProcessItem/arguments '(?s)\\Aa.c\\z')" },
+	{ "[process:command_line MATCHES '^x.+$']",
+		"(alone AND matches ProcessItem/arguments '^x.+$')" },
+	{ "[ipv4-addr:value ISSUBSET '10.0.0.0/8']",
+		"(alone AND (OR is PortItem/remoteIP '10.0.0.0/8' is Network/IP "
+		"'10.0.0.0/8'))" },
+	{ "[windows-registry-key:values[*].name = 'x']",
+		"(alone AND is RegistryItem/ValueName 'x')" },
+	{ "[process:name='a'] AND [process:name='b']",
+		"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
+		"'b'))" },
+	{ "[process:name='a'] FOLLOWEDBY [process:name='b'] WITHIN 5 SECONDS",
+		"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
+		"'b'))" },
+	{ "([process:name='a'] OR [process:name='b']) AND [process:name='c'] REPEATS 2 "
+	  "TIMES",
+		"(AND (OR (alone AND is ProcessItem/name 'a') (alone AND is "
+		"ProcessItem/name 'b')) "
+		"(alone AND is ProcessItem/name 'c'))" },
+	{ "[process:name='a' AND (process:pid=1 OR process:pid=2)]",
+		"(alone AND is ProcessItem/name 'a' (OR is ProcessItem/pid '1' is "
+		"ProcessItem/pid '2'))" },
+	{ "[EXISTS process:cwd]", "(alone AND present ProcessItem/CurrentDirectory '')" },
+	{ "[x-unknown:thing = 'a']", "(alone AND ?present x-unknown:thing '')" },
+};
+
 static void patterns_become_trees(void **state)
 {
-	static const struct {
-		const char *pattern, *tree;
-	} cases[] = {
-		{ "[process:name = 'a.exe']", "(alone AND is ProcessItem/name 'a.exe')" },
-		{ "[process:name='it\\'s \\\\x']", "(alone AND is ProcessItem/name 'it's \\x')" },
-		{ "[domain-name:value = 'e.org' OR domain-name:value = 'f.org']",
-			"(alone OR is Network/DNS 'e.org' is Network/DNS 'f.org')" },
-		{ "[domain-name:value = '10.0.0.1']", "(alone AND (OR is PortItem/remoteIP "
-						      "'10.0.0.1' is Network/IP '10.0.0.1'))" },
-		{ "[file:hashes.'SHA-256' = 'ab']", "(alone AND is FileItem/Sha256sum 'ab')" },
-		{ "[file:hashes.MD5 = 'ab' AND file:name = 'x']",
-			"(alone AND is FileItem/Md5sum 'ab' is FileItem/FileName 'x')" },
-		{ "[file:name = 'x']",
-			"(alone AND (OR is FileItem/FileName 'x' is ProcessItem/name 'x' is "
-			"imageLoadEvent/fileName 'x'))" },
-		{ "[file:size > 10 AND file:size <= 20]",
-			"(alone AND greater-than FileItem/SizeInBytes '10' at-most "
-			"FileItem/SizeInBytes '20')" },
-		{ "[process:name != 'a' AND NOT process:pid = 4]",
-			"(alone AND !is ProcessItem/name 'a' !is ProcessItem/pid '4')" },
-		{ "[process:name NOT IN ('a', 'b')]",
-			"(alone AND (AND !is ProcessItem/name 'a' !is ProcessItem/name 'b'))" },
-		{ "[process:name IN ('a', 'b')]",
-			"(alone AND (OR is ProcessItem/name 'a' is ProcessItem/name 'b'))" },
-		{ "[process:pid < 5 AND process:pid >= 3]",
-			"(alone AND less-than ProcessItem/pid '5' at-least ProcessItem/pid '3')" },
-		{ "[process:name NOT LIKE '%a%' AND process:name NOT = 'b']",
-			"(alone AND !contains ProcessItem/name 'a' !is ProcessItem/name 'b')" },
-		{ "[process:created_time > t'2020-01-01T00:00:00Z']",
-			"(alone AND greater-than ProcessItem/startTime '2020-01-01T00:00:00Z')" },
-		{ "[ipv4-addr:value = '10.0.0.1' AND process:pid = 1]",
-			"(alone AND is PortItem/remoteIP '10.0.0.1' is ProcessItem/pid '1')" },
-		{ "[network-traffic:dst_ref.value = 'e.org' AND network-traffic:dst_port = 443]",
-			"(alone AND is Network/DNS 'e.org' is PortItem/remotePort '443')" },
-		{ "[process:opened_connection_refs[0].dst_ref.value = '10.0.0.1']",
-			"(alone AND is PortItem/remoteIP '10.0.0.1')" },
-		{ "[windows-registry-key:key = 'HKLM\\\\x' AND "
-		  "windows-registry-key:values[*].data = 'y']",
-			"(alone AND is RegistryItem/KeyPath 'HKLM\\x' is RegistryItem/Text 'y')" },
-		{ "[windows-registry-key:values[0].name = 'x']",
-			"(alone AND is RegistryItem/ValueName 'x')" },
-		{ "[process:image_ref.parent_directory_ref.path = 'C:\\\\x']",
-			"(alone AND is ProcessItem/FilePath 'C:\\x')" },
-		{ "[process:binary_ref.hashes.'SHA-256' = 'ab']",
-			"(alone AND is ProcessItem/Sha256sum 'ab')" },
-		{ "[file:extensions.'windows-pebinary-ext'.imphash = 'ab']",
-			"(alone AND is FileItem/PEInfo/ImportHash 'ab')" },
-		{ "[process:name='a'] OR [process:name='b'] AND [process:name='c']",
-			"(OR (alone AND is ProcessItem/name 'a') (AND (alone AND is "
-			"ProcessItem/name 'b') (alone AND is ProcessItem/name 'c')))" },
-		{ "[process:name='a' OR process:name='b' AND process:pid=1]",
-			"(alone OR is ProcessItem/name 'a' (AND is ProcessItem/name 'b' is "
-			"ProcessItem/pid '1'))" },
-		{ "[process:name='a'] START t'2020-01-01T00:00:00Z' STOP "
-		  "t'2020-02-01T00:00:00.5Z'",
-			"(alone AND is ProcessItem/name 'a')" },
-		{ "([process:name='a'] AND [process:name='b']) REPEATS 5 TIMES WITHIN 1.5 SECONDS",
-			"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
-			"'b'))" },
-		{ "[NOT process:name = 'a']", "(alone AND !is ProcessItem/name 'a')" },
-		{ "[process:command_line LIKE '%evil%']",
-			"(alone AND contains ProcessItem/arguments 'evil')" },
-		{ "[process:command_line LIKE 'evil%']",
-			"(alone AND starts-with ProcessItem/arguments 'evil')" },
-		{ "[process:command_line LIKE 'a_c']",
-			"(alone AND matches ProcessItem/arguments '(?s)\\Aa.c\\z')" },
-		{ "[process:command_line MATCHES '^x.+$']",
-			"(alone AND matches ProcessItem/arguments '^x.+$')" },
-		{ "[ipv4-addr:value ISSUBSET '10.0.0.0/8']",
-			"(alone AND (OR is PortItem/remoteIP '10.0.0.0/8' is Network/IP "
-			"'10.0.0.0/8'))" },
-		{ "[windows-registry-key:values[*].name = 'x']",
-			"(alone AND is RegistryItem/ValueName 'x')" },
-		{ "[process:name='a'] AND [process:name='b']",
-			"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
-			"'b'))" },
-		{ "[process:name='a'] FOLLOWEDBY [process:name='b'] WITHIN 5 SECONDS",
-			"(AND (alone AND is ProcessItem/name 'a') (alone AND is ProcessItem/name "
-			"'b'))" },
-		{ "([process:name='a'] OR [process:name='b']) AND [process:name='c'] REPEATS 2 "
-		  "TIMES",
-			"(AND (OR (alone AND is ProcessItem/name 'a') (alone AND is "
-			"ProcessItem/name 'b')) "
-			"(alone AND is ProcessItem/name 'c'))" },
-		{ "[process:name='a' AND (process:pid=1 OR process:pid=2)]",
-			"(alone AND is ProcessItem/name 'a' (OR is ProcessItem/pid '1' is "
-			"ProcessItem/pid '2'))" },
-		{ "[EXISTS process:cwd]", "(alone AND present ProcessItem/CurrentDirectory '')" },
-		{ "[x-unknown:thing = 'a']", "(alone AND ?present x-unknown:thing '')" },
-	};
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		pattern(cases[i].pattern);
-		assert_tree(0, cases[i].tree);
+	for (size_t i = 0; i < ARRAY_LENGTH(patterns); i++) {
+		pattern(patterns[i].pattern);
+		assert_tree(0, patterns[i].tree);
 	}
 	pattern("[process:name='a'] FOLLOWEDBY [process:name='b'] WITHIN 5 SECONDS");
 	assert_note("FOLLOWEDBY is read as AND");
@@ -609,132 +609,131 @@ static void sigma(const char *category, const char *detection)
 	reads(&fx, "r.yml", text);
 }
 
+static const struct {
+	const char *category, *detection, *tree;
+} sigmas[] = {
+	{ "process_creation",
+		"  s:\n    Image|endswith: '\\a.exe'\n    CommandLine|contains|all:\n      "
+		"- ' -x'\n      - y\n  condition: s\n",
+		"(AND ends-with ProcessItem/path '\\a.exe' (AND contains "
+		"ProcessItem/arguments ' -x' contains ProcessItem/arguments 'y'))" },
+	{ "process_creation", "  a:\n    Image: 'C:\\\\*\\a.exe'\n  condition: a\n",
+		"matches ProcessItem/path '(?s)\\AC:\\\\.*\\\\a\\.exe\\z'" },
+	{ "process_creation", "  a:\n    Image: '*\\a.exe'\n  condition: a\n",
+		"ends-with ProcessItem/path '\\a.exe'" },
+	{ "process_creation", "  a:\n    CommandLine|contains: 'a\\*b'\n  condition: a\n",
+		"contains ProcessItem/arguments 'a*b'" },
+	{ "process_creation",
+		"  a1:\n    User: x\n  a2:\n    User: y\n  f:\n    Image: z\n  condition: "
+		"1 of a* and not f\n",
+		"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT is "
+		"ProcessItem/path 'z'))" },
+	{ "process_creation", "  a1:\n    User: x\n  a2:\n    User: y\n  condition: all of them\n",
+		"(AND is ProcessItem/Username 'x' is ProcessItem/Username 'y')" },
+	{ "process_creation", "  a:\n    - User: x\n    - Image: y\n  condition: a\n",
+		"(OR is ProcessItem/Username 'x' is ProcessItem/path 'y')" },
+	{ "process_creation", "  a:\n    CommandLine|re: '^x+$'\n  condition: a\n",
+		"matches ProcessItem/arguments '^x+$'c" },
+	{ "process_creation", "  a:\n    CommandLine|re|i: '^x+$'\n  condition: a\n",
+		"matches ProcessItem/arguments '^x+$'" },
+	{ "process_creation", "  a:\n    CommandLine: null\n  condition: a\n",
+		"!present ProcessItem/arguments ''" },
+	{ "process_creation", "  a:\n    Odd: x\n  condition: a\n", "?present Odd ''" },
+	{ "process_creation", "  a:\n    - word\n    - other\n  condition: a\n",
+		"(OR ?present keywords '' ?present keywords '')" },
+	{ "process_creation", "  a:\n    CommandLine|base64offset|contains: foo\n  condition: a\n",
+		"(OR contains ProcessItem/arguments 'Zm9v'c contains ProcessItem/arguments "
+		"'Zvb'c contains ProcessItem/arguments 'mb2'c)" },
+	{ "process_creation",
+		"  a:\n    CommandLine|wide|base64offset|contains: ab\n  condition: a\n",
+		"(OR contains ProcessItem/arguments 'YQBiA'c contains "
+		"ProcessItem/arguments 'EAYg'c contains ProcessItem/arguments 'hAGIA'c)" },
+	{ "registry_set",
+		"  a:\n    TargetObject|endswith: '\\Run\\x'\n    Details: 'DWORD "
+		"(0x00000001)'\n  condition: a\n",
+		"(AND ends-with RegistryItem/Path '\\Run\\x' is RegistryItem/Text '1')" },
+	{ "registry_event",
+		"  a:\n    Details:\n      - 'QWORD (0x00000001-0x00000002)'\n      - "
+		"DWORD "
+		"(x)\n    EventType: SetValue\n  condition: a\n",
+		"(AND (OR is RegistryItem/Text '4294967298' is RegistryItem/Text 'DWORD "
+		"(x)') is RegistryItem/EventType 'SetValue')" },
+	{ "process_creation",
+		"  a:\n    Hashes|contains:\n      - "
+		"IMPHASH=0123456789abcdef0123456789abcdef\n"
+		"      - SHA256=00\n  condition: a\n",
+		"(OR is ProcessItem/PEInfo/ImportHash '0123456789abcdef0123456789abcdef' "
+		"is "
+		"ProcessItem/Sha256sum '00')" },
+	{ "process_creation",
+		"  s_a_1:\n    User: x\n  s_b_1:\n    User: y\n  s_a_2:\n    User: z\n"
+		"  condition: 1 of s_*_1 and not 1 of *_2\n",
+		"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT is "
+		"ProcessItem/Username 'z'))" },
+	{ "process_creation",
+		"  a:\n    User: x\n  b:\n    User: y\n  c:\n    User: z\n"
+		"  condition: (a or b) and not (b and c)\n",
+		"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
+		"(AND "
+		"is ProcessItem/Username 'y' is ProcessItem/Username 'z')))" },
+	{ "process_creation",
+		"  a:\n    User: x\n  b:\n    User: y\n  _c:\n    User: z\n"
+		"  condition: a and b or not 1 of them\n",
+		"(OR (AND is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
+		"(OR "
+		"is ProcessItem/Username 'x' is ProcessItem/Username 'y')))" },
+	{ "process_creation",
+		"  a:\n    User: x\n  b:\n    User: y\n  condition:\n    - a\n    - b\n",
+		"(OR is ProcessItem/Username 'x' is ProcessItem/Username 'y')" },
+	{ "process_creation",
+		"  a:\n    User|startswith: 'N?'\n    ProcessId|gte: 4\n"
+		"    CurrentDirectory|exists: true\n  condition: a\n",
+		"(AND matches ProcessItem/Username '(?s)\\AN.' at-least ProcessItem/pid "
+		"'4' "
+		"present ProcessItem/CurrentDirectory '')" },
+	{ "process_creation",
+		"  a:\n    CommandLine:\n      - ''\n      - null\n      - 'x'\n"
+		"    User|cased: Bob\n  condition: a\n",
+		"(AND (OR !present ProcessItem/arguments '' !present ProcessItem/arguments "
+		"'' is ProcessItem/arguments 'x') is ProcessItem/Username 'Bob'c)" },
+	{ "process_creation",
+		"  a:\n    Image: 'C:\\\\\\\\*'\n    CommandLine: 'a\\?b\\\\*'\n"
+		"  condition: a\n",
+		"(AND starts-with ProcessItem/path 'C:\\\\' starts-with "
+		"ProcessItem/arguments 'a?b\\')" },
+	{ "network_connection",
+		"  a:\n    DestinationIp|cidr: '10.0.0.0/8'\n    DestinationPort: 443\n"
+		"    Image|endswith: '\\a.exe'\n  condition: a\n",
+		"(AND is PortItem/remoteIP '10.0.0.0/8' is PortItem/remotePort '443' "
+		"ends-with ProcessItem/path '\\a.exe')" },
+	{ "process_creation", "  a:\n    User|expand: '%x%'\n  condition: a\n",
+		"?present User ''" },
+	{ "process_creation", "  a:\n    CommandLine|base64: foo\n  condition: a\n",
+		"is ProcessItem/arguments 'Zm9v'c" },
+	{ "image_load",
+		"  a:\n    ImageLoaded|endswith: '\\x.dll'\n    Signed: 'false'\n  "
+		"condition: a\n",
+		"(AND ends-with ProcessItem/SectionList/MemorySection/Name '\\x.dll' is "
+		"ProcessItem/SectionList/MemorySection/Signed 'false')" },
+	{ "pipe_created",
+		"  a:\n    PipeName: x\n  b:\n    PipeName: y\n  condition:\n    - a\n    "
+		"- b\n",
+		"(AND is ProcessItem/HandleList/Handle/Type 'File' (OR is "
+		"ProcessItem/HandleList/Handle/Name 'x' is "
+		"ProcessItem/HandleList/Handle/Name 'y'))" },
+	{ "driver_load", "  a:\n    ImageLoaded|contains: evil\n  condition: a\n",
+		"contains DriverItem/DriverPath 'evil'" },
+	{ "pipe_created", "  a:\n    PipeName: '\\evil'\n  condition: a\n",
+		"(AND is ProcessItem/HandleList/Handle/Type 'File' is "
+		"ProcessItem/HandleList/Handle/Name '\\evil')" },
+};
+
 static void sigma_rules_become_trees(void **state)
 {
-	static const struct {
-		const char *category, *detection, *tree;
-	} cases[] = {
-		{ "process_creation",
-			"  s:\n    Image|endswith: '\\a.exe'\n    CommandLine|contains|all:\n      "
-			"- ' -x'\n      - y\n  condition: s\n",
-			"(AND ends-with ProcessItem/path '\\a.exe' (AND contains "
-			"ProcessItem/arguments ' -x' contains ProcessItem/arguments 'y'))" },
-		{ "process_creation", "  a:\n    Image: 'C:\\\\*\\a.exe'\n  condition: a\n",
-			"matches ProcessItem/path '(?s)\\AC:\\\\.*\\\\a\\.exe\\z'" },
-		{ "process_creation", "  a:\n    Image: '*\\a.exe'\n  condition: a\n",
-			"ends-with ProcessItem/path '\\a.exe'" },
-		{ "process_creation", "  a:\n    CommandLine|contains: 'a\\*b'\n  condition: a\n",
-			"contains ProcessItem/arguments 'a*b'" },
-		{ "process_creation",
-			"  a1:\n    User: x\n  a2:\n    User: y\n  f:\n    Image: z\n  condition: "
-			"1 of a* and not f\n",
-			"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT is "
-			"ProcessItem/path 'z'))" },
-		{ "process_creation",
-			"  a1:\n    User: x\n  a2:\n    User: y\n  condition: all of them\n",
-			"(AND is ProcessItem/Username 'x' is ProcessItem/Username 'y')" },
-		{ "process_creation", "  a:\n    - User: x\n    - Image: y\n  condition: a\n",
-			"(OR is ProcessItem/Username 'x' is ProcessItem/path 'y')" },
-		{ "process_creation", "  a:\n    CommandLine|re: '^x+$'\n  condition: a\n",
-			"matches ProcessItem/arguments '^x+$'c" },
-		{ "process_creation", "  a:\n    CommandLine|re|i: '^x+$'\n  condition: a\n",
-			"matches ProcessItem/arguments '^x+$'" },
-		{ "process_creation", "  a:\n    CommandLine: null\n  condition: a\n",
-			"!present ProcessItem/arguments ''" },
-		{ "process_creation", "  a:\n    Odd: x\n  condition: a\n", "?present Odd ''" },
-		{ "process_creation", "  a:\n    - word\n    - other\n  condition: a\n",
-			"(OR ?present keywords '' ?present keywords '')" },
-		{ "process_creation",
-			"  a:\n    CommandLine|base64offset|contains: foo\n  condition: a\n",
-			"(OR contains ProcessItem/arguments 'Zm9v'c contains ProcessItem/arguments "
-			"'Zvb'c contains ProcessItem/arguments 'mb2'c)" },
-		{ "process_creation",
-			"  a:\n    CommandLine|wide|base64offset|contains: ab\n  condition: a\n",
-			"(OR contains ProcessItem/arguments 'YQBiA'c contains "
-			"ProcessItem/arguments 'EAYg'c contains ProcessItem/arguments 'hAGIA'c)" },
-		{ "registry_set",
-			"  a:\n    TargetObject|endswith: '\\Run\\x'\n    Details: 'DWORD "
-			"(0x00000001)'\n  condition: a\n",
-			"(AND ends-with RegistryItem/Path '\\Run\\x' is RegistryItem/Text '1')" },
-		{ "registry_event",
-			"  a:\n    Details:\n      - 'QWORD (0x00000001-0x00000002)'\n      - "
-			"DWORD "
-			"(x)\n    EventType: SetValue\n  condition: a\n",
-			"(AND (OR is RegistryItem/Text '4294967298' is RegistryItem/Text 'DWORD "
-			"(x)') is RegistryItem/EventType 'SetValue')" },
-		{ "process_creation",
-			"  a:\n    Hashes|contains:\n      - "
-			"IMPHASH=0123456789abcdef0123456789abcdef\n"
-			"      - SHA256=00\n  condition: a\n",
-			"(OR is ProcessItem/PEInfo/ImportHash '0123456789abcdef0123456789abcdef' "
-			"is "
-			"ProcessItem/Sha256sum '00')" },
-		{ "process_creation",
-			"  s_a_1:\n    User: x\n  s_b_1:\n    User: y\n  s_a_2:\n    User: z\n"
-			"  condition: 1 of s_*_1 and not 1 of *_2\n",
-			"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT is "
-			"ProcessItem/Username 'z'))" },
-		{ "process_creation",
-			"  a:\n    User: x\n  b:\n    User: y\n  c:\n    User: z\n"
-			"  condition: (a or b) and not (b and c)\n",
-			"(AND (OR is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
-			"(AND "
-			"is ProcessItem/Username 'y' is ProcessItem/Username 'z')))" },
-		{ "process_creation",
-			"  a:\n    User: x\n  b:\n    User: y\n  _c:\n    User: z\n"
-			"  condition: a and b or not 1 of them\n",
-			"(OR (AND is ProcessItem/Username 'x' is ProcessItem/Username 'y') (NOT "
-			"(OR "
-			"is ProcessItem/Username 'x' is ProcessItem/Username 'y')))" },
-		{ "process_creation",
-			"  a:\n    User: x\n  b:\n    User: y\n  condition:\n    - a\n    - b\n",
-			"(OR is ProcessItem/Username 'x' is ProcessItem/Username 'y')" },
-		{ "process_creation",
-			"  a:\n    User|startswith: 'N?'\n    ProcessId|gte: 4\n"
-			"    CurrentDirectory|exists: true\n  condition: a\n",
-			"(AND matches ProcessItem/Username '(?s)\\AN.' at-least ProcessItem/pid "
-			"'4' "
-			"present ProcessItem/CurrentDirectory '')" },
-		{ "process_creation",
-			"  a:\n    CommandLine:\n      - ''\n      - null\n      - 'x'\n"
-			"    User|cased: Bob\n  condition: a\n",
-			"(AND (OR !present ProcessItem/arguments '' !present ProcessItem/arguments "
-			"'' is ProcessItem/arguments 'x') is ProcessItem/Username 'Bob'c)" },
-		{ "process_creation",
-			"  a:\n    Image: 'C:\\\\\\\\*'\n    CommandLine: 'a\\?b\\\\*'\n"
-			"  condition: a\n",
-			"(AND starts-with ProcessItem/path 'C:\\\\' starts-with "
-			"ProcessItem/arguments 'a?b\\')" },
-		{ "network_connection",
-			"  a:\n    DestinationIp|cidr: '10.0.0.0/8'\n    DestinationPort: 443\n"
-			"    Image|endswith: '\\a.exe'\n  condition: a\n",
-			"(AND is PortItem/remoteIP '10.0.0.0/8' is PortItem/remotePort '443' "
-			"ends-with ProcessItem/path '\\a.exe')" },
-		{ "process_creation", "  a:\n    User|expand: '%x%'\n  condition: a\n",
-			"?present User ''" },
-		{ "process_creation", "  a:\n    CommandLine|base64: foo\n  condition: a\n",
-			"is ProcessItem/arguments 'Zm9v'c" },
-		{ "image_load",
-			"  a:\n    ImageLoaded|endswith: '\\x.dll'\n    Signed: 'false'\n  "
-			"condition: a\n",
-			"(AND ends-with ProcessItem/SectionList/MemorySection/Name '\\x.dll' is "
-			"ProcessItem/SectionList/MemorySection/Signed 'false')" },
-		{ "pipe_created",
-			"  a:\n    PipeName: x\n  b:\n    PipeName: y\n  condition:\n    - a\n    "
-			"- b\n",
-			"(AND is ProcessItem/HandleList/Handle/Type 'File' (OR is "
-			"ProcessItem/HandleList/Handle/Name 'x' is "
-			"ProcessItem/HandleList/Handle/Name 'y'))" },
-		{ "driver_load", "  a:\n    ImageLoaded|contains: evil\n  condition: a\n",
-			"contains DriverItem/DriverPath 'evil'" },
-		{ "pipe_created", "  a:\n    PipeName: '\\evil'\n  condition: a\n",
-			"(AND is ProcessItem/HandleList/Handle/Type 'File' is "
-			"ProcessItem/HandleList/Handle/Name '\\evil')" },
-	};
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-		sigma(cases[i].category, cases[i].detection);
-		assert_tree(0, cases[i].tree);
+	for (size_t i = 0; i < ARRAY_LENGTH(sigmas); i++) {
+		sigma(sigmas[i].category, sigmas[i].detection);
+		assert_tree(0, sigmas[i].tree);
 	}
 }
 
