@@ -50,6 +50,7 @@ static void file_write_pages(struct forge *f, struct image_file *file, bool prog
 		state = state * 6364136223846793005 + 1442695040888963407;
 		memcpy(text + i, &state, 8);
 	}
+	image_write_content(f, file->path, memory_page(f, file->header_frame), text);
 }
 
 struct image_file *file_find(struct forge *f, const char *path, bool wow64, bool program)

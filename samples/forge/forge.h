@@ -364,6 +364,8 @@ struct pe_spec {
 };
 void pe_write_header(const struct pe_spec *spec, uint8_t *page);
 void pe_set_directory(uint8_t *page, uint32_t index, uint32_t rva, uint32_t bytes);
+// What the scenario's "images" say of the file at `path`, into its header and the page behind it.
+void image_write_content(struct forge *f, const char *path, uint8_t *header, uint8_t *text);
 void symbol_invent(struct forge *f); // addresses, for profiles that have types only
 bool symbol_near(struct forge *f, uint64_t rva, uint64_t bytes); // is one of ours in there?
 void kernel_create(struct forge *f);                             // its image, mapped

@@ -20,6 +20,7 @@ static const struct known_key known_keys[] = {
 	{ "files",        JSON_ARRAY,  "a list" },
 	{ "free_pages",   JSON_NULL,   NULL },
 	{ "hives",        JSON_ARRAY,  "a list" },
+	{ "images",       JSON_ARRAY,  "a list" },
 	{ "kernel",       JSON_OBJECT, "an object" },
 	{ "network",      JSON_ARRAY,  "a list" },
 	{ "paging",       JSON_STRING, "text" },

@@ -53,6 +53,18 @@ TERMS = {
     'filewriteevent/fileextension': ('file', 'extension'),
     'filewriteevent/md5': ('file', 'md5'),
     'filewriteevent/textatlowestoffset': ('file', 'head'),
+    'fileitem/peinfo/petimestamp': ('file', 'linked'),
+    'fileitem/peinfo/exports/dllname': ('file', 'export_name'),
+    'fileitem/peinfo/exports/exportedfunctions/string': ('file', 'exported'),
+    'fileitem/peinfo/exports/numberoffunctions': ('file', 'export_count'),
+    'fileitem/peinfo/importedmodules/module/name': ('file', 'import_module'),
+    'fileitem/peinfo/importedmodules/module/importedfunctions/string': ('file', 'imported'),
+    'fileitem/peinfo/sections/section/name': ('file', 'pe_section'),
+    'fileitem/peinfo/versioninfolist/versioninfoitem/originalfilename':
+        ('file', 'OriginalFilename'),
+    'fileitem/peinfo/versioninfolist/versioninfoitem/filedescription': ('file', 'FileDescription'),
+    'processitem/sectionlist/memorysection/peinfo/exports/dllname':
+        ('process.section', 'export_name'),
     'registryitem/path': ('registry', 'path'),
     'registryitem/keypath': ('registry', 'key'),
     'registryitem/valuename': ('registry', 'name'),
@@ -107,7 +119,11 @@ TERMS = {
     'yara/textstring': ('rule', 'text'),
 }
 PATHS = ('path', 'folder', 'parent_path', 'dll')
-NUMBERS = ('pid', 'ppid', 'size', 'remote_port', 'local_port')
+NUMBERS = ('pid', 'ppid', 'size', 'remote_port', 'local_port', 'export_count')
+VERSION = ('OriginalFilename', 'FileDescription')
+# What a program says of itself; of most it is not known here.
+IMAGE = ('linked', 'export_name', 'exported', 'export_count', 'import_module', 'imported',
+         'pe_section') + VERSION
 # Blanks at the ends of these are a part of what is meant.
 AS_WRITTEN = ('command', 'data', 'text', 'host', 'head', 'description')
 # In these blanks never count; in all others but those above they do not where the whole is meant.
@@ -185,6 +201,17 @@ def numbers(value, leaf):
             'contains': leaf.value.strip() in str(value)}.get(leaf.condition)
 
 
+def moment(text):
+    return datetime.datetime.fromisoformat(text.strip().rstrip('Z'))
+
+
+def times(value, leaf):
+    ends = re.fullmatch(r'\[?\s*(\S+) TO (\S+?)\s*\]?', leaf.value.strip())
+    if ends:
+        return moment(ends.group(1)) <= moment(value) <= moment(ends.group(2))
+    return moment(value) == moment(leaf.value)
+
+
 def is_host(text, name):
     return re.search(r'(?i)(?<![\w.-])%s(?![\w-]|\.[\w-])' % re.escape(name), text) is not None
 
@@ -212,6 +239,8 @@ def texts(value, leaf, kind):
 def fits_one(value, leaf, kind):
     if kind in NUMBERS:
         return numbers(value, leaf)
+    if kind == 'linked':
+        return times(value, leaf)
     if kind in PATHS:
         spelled = paths(value)
         if kind == 'folder':

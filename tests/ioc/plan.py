@@ -55,8 +55,8 @@ def plans(root, want):
             found.append(choice)
         if len(found) == CHOICES_MAX:
             break
-    return sorted(found, key=lambda c: not any(want == '.'.join(logic.term(leaf))
-                                               for leaf in c if not leaf.negated))
+    return [choice for choice in found if not want or any(
+        want == '.'.join(logic.term(leaf)) for leaf in choice if not leaf.negated)]
 
 
 # ---- things --------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ class Planner:
         self.twist = twist
         self.scenario = {'population': 'minimal', 'time': '2024-03-14T13:26:53.1234567Z',
                          'processes': [], 'files': [], 'drivers': [], 'hives': [],
-                         'services': [], 'network': []}
+                         'services': [], 'network': [], 'images': []}
         self.texts = []  # (pid, file, text)
         self.heads = {}  # path: how the file begins
         self.pid = FIRST_PID

@@ -1,5 +1,6 @@
 # Artefacts of each kind, as a scenario for the forge has them.
 # SPDX-License-Identifier: Apache-2.0
+import datetime
 import re
 
 import logic
@@ -84,6 +85,8 @@ def section_of(p, process, pid):
         return
     path = p.path('process.section', SECTION_NAMES, pid, tails=('data.dll', 'host.exe'))
     process.setdefault('dlls', []).append(path)
+    if any(p.leaves('process.section', name) for name in logic.IMAGE):
+        image_add(p, 'process.section', path, process)
 
 
 def texts_of(p, kind, process, pid):
@@ -152,6 +155,55 @@ def port_add(p, process):
         'created': '2024-03-14T12:42:09.3125000Z'})
 
 
+# ---- programs ------------------------------------------------------------------------------------
+def time_of(p, kind):
+    leaves = p.leaves(kind, 'linked')
+    for leaf in p.positive(leaves):
+        text = leaf.value.strip().lstrip('[').split(' ')[0].rstrip('Z')
+        value = logic.moment(text)
+        broken = p.twist.how == 'character' and p.twist.leaf in leaves
+        if broken:
+            p.twist.was, value = text, value - datetime.timedelta(seconds=1)
+        text = value.isoformat() + 'Z'
+        p.twist.now = text if broken else p.twist.now
+        if broken or all(p.holds(one, text, 'linked') for one in leaves):
+            p.note(leaves, None, text[:19])
+            return text
+    return '2016-07-16T02:24:41Z'
+
+
+# A library that some process has, with what it is to say of itself.
+def image_add(p, kind, path, process=None):
+    def own(name, defaults):
+        return p.text(kind, name, defaults)
+    # Two conditions on a list of names are about two of them.
+    def many(name, default):
+        found = []
+        for leaf in p.positive(p.leaves(kind, name)):
+            if leaf.negated:
+                continue
+            text = text_for([leaf], name, lambda t, one=leaf: logic.texts(t, one, name), [''])
+            found.append(p.twisted([leaf], text, lambda t, some: all(
+                logic.texts(t, one, name) for one in some)))
+            p.note([leaf], None, found[-1])
+        return found or [default]
+    functions = many('exported', 'Sample')
+    count = p.number(kind, 'export_count', len(functions))
+    functions = (functions + ['Function%d' % i for i in range(count)])[:count]
+    image = {'path': path, 'timestamp': time_of(p, kind),
+             'exports': {'name': own('export_name', ['sample.dll']), 'functions': functions},
+             'imports': {own('import_module', ['KERNEL32.dll']):
+                         many('imported', 'GetTickCount') + ['ExitProcess']},
+             'version': {name: own(name, ['Sample']) for name in logic.VERSION}}
+    if p.leaves(kind, 'pe_section'):
+        image['sections'] = [own('pe_section', ['.text'])]
+    p.scenario['images'].append(image)
+    if process is None:
+        p.scenario['processes'].append({
+            'name': 'loader.exe', 'path': 'C:\\Program Files\\Host\\loader.exe', 'parent':
+            'services.exe', 'pid': p.next_pid(), 'threads': 1, 'dlls': [path]})
+
+
 # ---- files ---------------------------------------------------------------------------------------
 def file_add(p):
     path = p.path('file', FILE_NAMES, None, tails=('sample.dat', 'host.exe', 'data.dll'))
@@ -178,6 +230,11 @@ def file_add(p):
         p.heads[path] = head
     if size > 1 << 20:
         file['sparse'] = True
+    # A program that was copied and then run is in memory both ways.
+    if any(p.leaves('file', name) for name in logic.IMAGE):
+        image_add(p, 'file', path)
+        if not p.leaves('file', 'size'):
+            return
     p.scenario['files'].append(file)
     if texts:
         p.scenario['processes'].append({

@@ -5,7 +5,7 @@ import collections
 import json
 import re
 
-from logic import Thing, paths
+from logic import VERSION, Thing, paths
 
 SERVICES = '\\REGISTRY\\MACHINE\\SYSTEM'
 USERS = {'S-1-5-18': 'NT AUTHORITY\\SYSTEM', 'S-1-5-19': 'NT AUTHORITY\\LOCAL SERVICE',
@@ -154,6 +154,28 @@ def ports(table):
     return things
 
 
+# What the scenario says of programs is known of those files, and of where they are mapped.
+def add_images(table, world):
+    known = {}
+    for row in table['images']:
+        image = row['image']
+        exports, imports = image.get('exports', {}), image.get('imports', {})
+        properties = {
+            'linked': [image['timestamp']] if 'timestamp' in image else None,
+            'export_name': [exports['name']] if exports else [],
+            'exported': exports.get('functions', []),
+            'export_count': [len(exports['functions'])] if exports else [],
+            'import_module': list(imports), 'imported': sum(imports.values(), []),
+            'pe_section': image.get('sections') or None}
+        properties.update({name: [image['version'][name]] if name in image.get('version', {})
+                           else [] for name in VERSION})
+        known[paths(row['path'])[0].lower()] = properties
+    parts = [part for thing in world['process'] for part in thing.parts.get('section', [])]
+    for thing in world['file'] + parts:
+        path = thing.properties['path']
+        thing.properties.update(known.get(paths(path[0])[0].lower() if path else '', {}))
+
+
 # `texts`: (pid, path of a file or None, text) that the scenario has put somewhere.
 def add_texts(world, things, texts):
     for pid, path, text in texts:
@@ -186,5 +208,6 @@ def world(path, texts, heads):
     for thing in result['file']:
         head = heads.get('C:' + paths(thing.properties['path'][0])[0])
         thing.properties['head'] = None if head is None else [head]
+    add_images(table, result)
     add_texts(result, things, texts)
     return result
