@@ -23,7 +23,11 @@ cat >"$work/scenario.json" <<'END'
 		{ "extend": "SOFTWARE", "keys": [
 			{ "path": "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree\\Folder\\Evil Task",
 				"values": [ { "name": "Id", "type": "REG_SZ", "data": "{1}" } ] },
-			{ "path": "Run", "values": [ { "name": "On", "type": "REG_DWORD", "data": 1 } ] } ] }
+			{ "path": "Run", "values": [ { "name": "On", "type": "REG_DWORD", "data": 1 }, { "name": "", "type": "REG_SZ", "data": "nameless" } ] } ] },
+		{ "file": "\\??\\C:\\Windows\\AppCompat\\Programs\\Amcache.hve", "root": "{11517B7C-E79D-4e20-961B-75A811715ADD}", "keys": [
+			{ "path": "Root\\InventoryApplicationFile\\gone.exe|1", "values": [
+				{ "name": "LowerCaseLongPath", "type": "REG_SZ", "data": "c:\\temp\\gone.exe" },
+				{ "name": "FileId", "type": "REG_SZ", "data": "0000a94a8fe5ccb19ba61c4c0873d391e987982fbbd3" } ] } ] }
 	]
 }
 END
@@ -33,11 +37,11 @@ END
 digest() {
 	"$eidetic" -f "$work/image" -r text filehash 2>/dev/null | awk -F '\t' -v name="$1" '
 		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
-		$at["name"] == name && length($at["md5"]) == 32 { print $at["md5"], $at["size"]; exit }'
+		$at["name"] == name && length($at["md5"]) == 32 { print $at["md5"], $at["size"], $at["sha256"]; exit }'
 }
 set -- $(digest data.bin) $(digest other.bin)
-claim files_have_digests "$([ $# = 4 ] || echo "$@")"
-md5=$1 size=$2 other=$3
+claim files_have_digests "$([ $# = 6 ] || echo "$@")"
+md5=$1 size=$2 sha256=$3 other=$4
 
 # leaf TERM CONDITION VALUE [not]
 leaf() {
@@ -56,6 +60,11 @@ document() {
 document name_and_digest_are_of_one_file AND "$(leaf FileItem/FileName is data.bin)" "$(leaf FileItem/Md5sum is "$md5")"
 document NOT_name_and_digest_of_two_files AND "$(leaf FileItem/FileName is data.bin)" "$(leaf FileItem/Md5sum is "$other")"
 document path_size_and_digest_are_of_one_file AND "$(leaf FileItem/FilePath is 'C:\Temp')" "$(leaf FileItem/SizeInBytes is "$size")" "$(leaf FileItem/Md5sum is "$md5")"
+document file_that_ran_is_known_by_its_sha1 AND "$(leaf FileItem/FileName is gone.exe)" "$(leaf FileItem/Sha1sum is a94a8fe5ccb19ba61c4c0873d391e987982fbbd3)"
+document NOT_sha1_of_another_file AND "$(leaf FileItem/FileName is data.bin)" "$(leaf FileItem/Sha1sum is a94a8fe5ccb19ba61c4c0873d391e987982fbbd3)"
+document file_is_known_by_its_sha256 AND "$(leaf FileItem/FileName is data.bin)" "$(leaf FileItem/Sha256sum is "$sha256")"
+document NOT_sha256_of_another_file AND "$(leaf FileItem/FileName is other.bin)" "$(leaf FileItem/Sha256sum is "$sha256")"
+document value_without_a_name_is_the_default AND "$(leaf RegistryItem/ValueName is '(Default)')" "$(leaf RegistryItem/Text is nameless)"
 document who_writes_a_file AND "$(leaf fileWriteEvent/fileName is out.bin)" "$(leaf fileWriteEvent/process is writer.exe)" "$(leaf fileWriteEvent/processPath contains '\Temp\')"
 document NOT_who_only_reads_a_file AND "$(leaf fileWriteEvent/fileName is data.bin)" "$(leaf fileWriteEvent/process is writer.exe)"
 document how_a_file_begins AND "$(leaf fileWriteEvent/fileName is data.bin)" "$(leaf fileWriteEvent/textAtLowestOffset starts-with 'some content.')"
