@@ -31,6 +31,8 @@ static bool piece(struct list *list, char *text, size_t length, bool marked)
 	trim(&begin, &length);
 	while (length > 1 && (*begin == '`' || *begin == '"') && begin[length - 1] == *begin)
 		begin++, length -= 2;
+	if (length > IOC_VALUE_MAX)
+		return false;
 	char *value = text + (begin - text);
 	// Paths and keys mean their brackets.
 	enum observable kind = observable_guess(value, length);

@@ -213,6 +213,8 @@ enum observable observable_guess(const char *text, size_t length)
 		{ is_file, OBSERVABLE_FILE },
 		{ is_domain, OBSERVABLE_DOMAIN },
 	};
+	if (length > IOC_VALUE_MAX)
+		return OBSERVABLE_NONE;
 	if (is_digest(text, length))
 		return length == 32   ? OBSERVABLE_MD5
 		       : length == 40 ? OBSERVABLE_SHA1
