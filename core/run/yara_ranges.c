@@ -8,6 +8,9 @@ enum {
 	RANGES_MAX = 1 << 20,
 	NAMES_MAX = 64 << 20, // bytes
 	MODULES_MAX = 4096,
+	// Bytes that two pieces of physical memory share: of what is scattered over pages, hardly
+	// anything is longer in one piece.
+	PIECE_OVERLAP = 256 << 10,
 };
 
 void yara_ranges_deinit(struct yara_ranges *ranges)
@@ -225,7 +228,7 @@ static void run_add(struct yara_ranges *ranges, ei_run *run, const struct image_
 		stretch.start < end) {
 		at = MAX(at, stretch.start);
 		uint64_t size = MIN(end - at, (uint64_t)YARA_WINDOW);
-		uint64_t own = size < end - at ? (uint64_t)YARA_WINDOW - YARA_OVERLAP : size;
+		uint64_t own = size < end - at ? (uint64_t)YARA_WINDOW - PIECE_OVERLAP : size;
 		yara_range_add(ranges, (struct yara_range){ run->session->physical, at, size, own },
 			ei_absent(EI_NONE));
 		at += own;

@@ -427,9 +427,9 @@ static void common_show(const struct scan *scan)
 	if (!common->strings || scan->stop)
 		return;
 	ei_note(scan->run,
-		"%llu times a string has more than %llu matches in a range, and only the first are "
-		"shown (--max-matches); most, %llu%s, has %s of '%s' in the range at 0x%llx",
-		(unsigned long long)common->strings, (unsigned long long)scan->rules->max_matches,
+		"only the first %llu matches of a string in a range are shown (--max-matches): "
+		"%llu cut; the most, %llu%s, are of %s of '%s' in the range at 0x%llx",
+		(unsigned long long)scan->rules->max_matches, (unsigned long long)common->strings,
 		(unsigned long long)common->matches,
 		common->matches < YR_MAX_STRING_MATCHES ? "" : " or more", common->string,
 		common->rule, (unsigned long long)common->at);
