@@ -19,6 +19,9 @@ struct global_witness {
 
 enum { GLOBALS_MAX = 64, GLOBAL_WITNESSES_MAX = 128 };
 
+// Low bits of a node's link to its parent: the balance.
+enum { VAD_PARENT_FLAGS = 3 };
+
 // What is found once, whatever the types.
 struct globals {
 	struct global_witness said[GLOBAL_WITNESSES_MAX]; // all in the kernel's image

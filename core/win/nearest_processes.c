@@ -121,8 +121,8 @@ static void test_below(struct verification *v, enum test test, ei_val number, ui
 		test_count(v, test, number.u < limit);
 }
 
-// The root of a tree of addresses is a node with a pool tag. In trees that are tables the root is
-// the right child of a node of the table.
+// In trees that are tables the root is the right child of a node of the table, and leads back to
+// it; the table has a pointer to some other node too. Of other trees the root has a pool tag.
 static void test_tree(struct verification *v, const eprocess *p)
 {
 	ei_val tree = ei_get(*p, VadRoot);
@@ -137,6 +137,12 @@ static void test_tree(struct verification *v, const eprocess *p)
 	test_kernel_pointer(v, VADS, node);
 	if (!ei_u64_or(node, 0))
 		return;
+	if (is_table) {
+		ei_val parent = ei_read_ptr(v->run, NULL, node.u);
+		if (ei_has(parent))
+			test_count(v, VAD_TAGS, (parent.u & ~(uint64_t)VAD_PARENT_FLAGS) == tree.u);
+		return;
+	}
 	uint64_t tag_at = node.u - (pointer_size == 8 ? 12 : 4);
 	if (ei_read(v->run, NULL, tag_at, tag, sizeof tag) == sizeof tag)
 		test_count(v, VAD_TAGS, !memcmp(tag, "Vad", sizeof tag));

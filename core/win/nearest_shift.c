@@ -247,19 +247,24 @@ static enum opinion ask_thread_count(const struct herd *herd, uint32_t i, uint32
 		count && count == herd->threads[i]);
 }
 
-// The tree's root, or that of the older trees whose root is a node of its own, has a pool tag.
+// The tree's root has a pool tag; that of the older trees, which are tables, leads back to it: the
+// table has a pointer to another node too.
 static enum opinion ask_vads(const struct herd *herd, uint32_t i, uint32_t offset)
 {
 	uint32_t back = herd->pointer_size == 8 ? 12 : 4;
 	struct member root;
 	uint8_t tag[3];
-	if (profile_member(herd->types, "_EPROCESS", "VadRoot.BalancedRoot", &root))
-		offset += 2 * herd->pointer_size; // its right child
-	uint64_t node = herd_pointer(herd, i, offset);
+	bool is_table = profile_member(herd->types, "_EPROCESS", "VadRoot.BalancedRoot", &root);
+	uint32_t right = is_table ? 2 * herd->pointer_size : 0;
+	uint64_t node = herd_pointer(herd, i, offset + right);
 	if (!node)
 		return ALLOWS;
 	if (!herd_is_kernel(herd, node))
 		return CONTRADICTS;
+	if (is_table) {
+		uint64_t parent = herd_follow(herd, node) & ~(uint64_t)VAD_PARENT_FLAGS;
+		return opinion_of(parent == herd->at[i] + offset, true);
+	}
 	return opinion_of(true,
 		read_at(herd, kernel_of(herd), node - back, tag, 3) == 3 && !memcmp(tag, "Vad", 3));
 }
