@@ -67,8 +67,8 @@ struct item {
 struct document {
 	struct reading *reading;
 	xmlParserCtxt *parser;
-	unsigned depth, ioc_depth; // of elements; where the document begins, 0: not in one
-	size_t documents;
+	unsigned depth, ioc_depth;     // of elements; where the document begins, 0: not in one
+	size_t documents, observables; // of CybOX, outside of documents
 	struct ioc_node *stack[IOC_DEPTH_MAX + 1];
 	unsigned stack_depth;
 	struct item item;
@@ -464,6 +464,8 @@ static void on_start(void *context, const xmlChar *local, const xmlChar *prefix,
 		document_element(document, name, given);
 	else if (!strcmp(name, "ioc") || !strcmp(name, "OpenIOC"))
 		document_begin(document, name, given);
+	else
+		document->observables += !strcmp(name, "Observable");
 }
 
 static void on_end(void *context, const xmlChar *local, const xmlChar *prefix, const xmlChar *uri)
@@ -524,8 +526,16 @@ static ei_error *parse(struct document *document, const char *text, size_t lengt
 		return NULL;
 	if (status || !document->parser->wellFormed)
 		return parse_failure(document->parser);
+	if (!document->documents && document->observables)
+		return ei_fail(EI_E_FORMAT,
+			"its %zu observables are CybOX, which is not read: STIX 2 is",
+			document->observables);
 	if (!document->documents)
 		return ei_fail(EI_E_UNKNOWN, "there is no OpenIOC document in this XML");
+	if (document->observables)
+		reading_note(document->reading, 0,
+			"%zu observables beside OpenIOC are CybOX, which is not read",
+			document->observables);
 	return NULL;
 }
 

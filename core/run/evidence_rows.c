@@ -83,7 +83,8 @@ static void digests_give(struct evidence *evidence, const ei_plugin *plugin, con
 		const char *column, *term;
 	} digests[] = { { "md5", "ProcessItem/Md5sum" }, { "sha1", "ProcessItem/Sha1sum" },
 		{ "sha256", "ProcessItem/Sha256sum" } };
-	uint64_t key = evidence_path_key(cell_of(plugin, cells, "path"));
+	bool known_file = ei_has(cell_of(plugin, cells, "md5"));
+	uint64_t key = known_file ? evidence_path_key(cell_of(plugin, cells, "path")) : 0;
 	for (size_t i = 0; key && i < evidence->process_count; i++) {
 		const struct evidence_process *process = &evidence->processes[i];
 		if (!*process->path || evidence_path_key(ei_str(process->path)) != key)

@@ -152,6 +152,20 @@ static void documents_within_others_are_found(void **state)
 	assert_string_equal(ioc_set_at(fx.set, 1)->name, "n");
 }
 
+static void observables_of_cybox_are_said_not_to_be_read(void **state)
+{
+	(void)state;
+	reads(&fx, "stix1.xml",
+		"<s:STIX_Package xmlns:s='s'><c:Observable xmlns:c='c'/><c:Observable xmlns:c='c'/>"
+		"</s:STIX_Package>");
+	assert_broken("its 2 observables are CybOX, which is not read");
+	reads(&fx, "stix1.xml",
+		"<x><Observable/><ioc id='a'><definition>" OR(
+			IS("A/b", "1")) "</definition></ioc></x>");
+	assert_int_equal(only()->leaves, 1);
+	assert_note("1 observables beside OpenIOC are CybOX");
+}
+
 static void several_groups_at_the_top_are_alternatives(void **state)
 {
 	(void)state;
@@ -530,6 +544,7 @@ int main(void)
 		cmocka_unit_test_teardown(attributes_of_1_1_count_in_1_0, tear_down),
 		cmocka_unit_test_teardown(any_order_of_elements_is_read, tear_down),
 		cmocka_unit_test_teardown(documents_within_others_are_found, tear_down),
+		cmocka_unit_test_teardown(observables_of_cybox_are_said_not_to_be_read, tear_down),
 		cmocka_unit_test_teardown(several_groups_at_the_top_are_alternatives, tear_down),
 		cmocka_unit_test_teardown(
 			a_comment_in_front_of_the_declaration_is_forgiven, tear_down),
