@@ -623,6 +623,59 @@ static void the_same_question_is_one_atom(void **state)
 	assert_true(ioc_wants(fx.program, "ProcessItem/SectionList/MemorySection/Name"));
 }
 
+#define SCORED(id)                                                                                 \
+	"<IndicatorItem id='" id "' condition='is' " PLAIN "><Context search='" NAME               \
+	"'/><Content type='string'>a.exe</Content></IndicatorItem>"
+
+static void leaves_of_one_atom_keep_their_own_parameters(void **state)
+{
+	(void)state;
+	with(&fx, "<OpenIOC xmlns='http://openioc.org/schemas/OpenIOC_1.1' id='d'><criteria>" OR(
+			  SCORED("one"), SCORED("two")) "</criteria><parameters>"
+							"<param id='1' ref-id='one' "
+							"name='score'><value>70</value></param>"
+							"<param id='2' ref-id='two' "
+							"name='score'><value>5</value></param>"
+							"<param id='3' ref-id='two' "
+							"name='note'><value>why</value></param>"
+							"</parameters></OpenIOC>");
+	const struct ioc_node *one = ioc_set_at(fx.set, 0)->root->first, *two = one->next;
+	assert_int_equal(ioc_atom_count(fx.program), 1);
+	assert_int_equal(one->leaf.atom, two->leaf.atom);
+	assert_string_equal(ioc_param(one, "score"), "70");
+	assert_null(ioc_param(one, "note"));
+	assert_string_equal(ioc_param(two, "score"), "5");
+	assert_string_equal(ioc_param(two, "note"), "why");
+	ANSWERS(&fx, NAME);
+	gives(&fx, process(&fx, 1), NAME, "a.exe");
+	assert_truth(verdict(&fx), IOC_TRUE);
+	assert_int_equal(fx.verdict.score, 75);
+}
+
+// More than any table of words holds at a time: all are told apart, and the last is found.
+static void twenty_thousand_texts_are_as_many_atoms(void **state)
+{
+	(void)state;
+	enum { TEXTS = 20000 };
+	struct text list;
+	text_init(&list, 4 << 20);
+	for (unsigned i = 0; i < TEXTS; i++)
+		text_addf(&list, "host-%u.example.com\nHOST-%u.example.com\n", i, i);
+	worked(ioc_set_create(NULL, &fx.set));
+	worked(ioc_set_add_bytes(fx.set, "hosts.txt", list.data, list.length));
+	text_deinit(&list);
+	worked(ioc_compile(fx.set, &fx.program));
+	assert_int_equal(ioc_set_count(fx.set), 2 * TEXTS);
+	const struct ioc_node *last = ioc_set_at(fx.set, 2 * TEXTS - 1)->root;
+	const struct ioc_node *before = ioc_set_at(fx.set, 2 * TEXTS - 2)->root;
+	assert_int_equal(ioc_atom_count(fx.program) % TEXTS, 0);
+	while (last->kind != IOC_LEAF) {
+		last = last->first;
+		before = before->first;
+	}
+	assert_int_equal(last->leaf.atom, before->leaf.atom);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +700,8 @@ int main(void)
 		cmocka_unit_test(automaton_finds_what_a_plain_search_finds),
 		cmocka_unit_test_teardown(a_name_that_is_cut_may_be_a_longer_one, tear_down),
 		cmocka_unit_test_teardown(the_same_question_is_one_atom, tear_down),
+		cmocka_unit_test_teardown(leaves_of_one_atom_keep_their_own_parameters, tear_down),
+		cmocka_unit_test_teardown(twenty_thousand_texts_are_as_many_atoms, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
