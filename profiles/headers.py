@@ -375,7 +375,8 @@ def read_structs(folder):
     return structs
 
 
-# Lines "bits TYPE", "inner TYPE member" and "plain TYPE member"; "#" starts a comment.
+# Lines "bits TYPE", "inner TYPE member", "plain TYPE member" and "bit TYPE member POSITION WIDTH"; "#"
+# starts a comment.
 def read_facts(path):
     facts = set()
     with open(path) as file:
@@ -405,8 +406,20 @@ def is_number(kind):
     return kind['kind'] == 'base' or kind['kind'] == 'array' and is_number(kind['subtype'])
 
 
+# A bit field of which a fact says where it is now.
+def placed_bit(owner, name, word, facts):
+    for fact in facts:
+        if fact[:3] == ('bit', owner, name):
+            return {'kind': 'bitfield', 'bit_position': int(fact[3]), 'bit_length': int(fact[4]),
+                    'type': base(SHARP_BASES[word])}
+    return None
+
+
 def member_type(owner, member, there, facts, structs):
     _, count, word, name = member
+    placed = placed_bit(owner, name, word, facts)
+    if placed:
+        return placed
     if word.startswith('_unnamed'):
         return there['type'] if there and ('inner', owner, name) in facts else None
     if there and there['type']['kind'] == 'bitfield':
@@ -421,7 +434,7 @@ def member_type(owner, member, there, facts, structs):
         same = kind_size(there['type'], structs) == sharp_size(word, count, structs)
         return there['type'] if same else None
     if ('plain', owner, name) in facts:
-        return base(SHARP_BASES[word])
+        return base(SHARP_BASES[word]) if word in SHARP_BASES else {'kind': 'struct', 'name': word}
     return None
 
 

@@ -60,6 +60,7 @@ const ei_type_spec *const win_type_specs[] = {
 	&file_sections_spec,
 	&file_stream_spec,
 	&section_area_spec,
+	&section_large_area_spec,
 	&section_segment_spec,
 	&section_part_spec,
 	&section_entry_spec,

@@ -1,7 +1,7 @@
 // Sections: a control area, its parts, and their prototype page table entries.
 //
-// Layouts: _CONTROL_AREA, _SEGMENT, _SUBSECTION, _MMPTE_* of public symbol tables.
-// SPDX-License-Identifier: Apache-2.0
+// Layouts: _CONTROL_AREA, _LARGE_CONTROL_AREA, _SEGMENT, _SUBSECTION, _MMPTE_* of public symbol
+// tables. SPDX-License-Identifier: Apache-2.0
 #include "win/pool_fields.h"
 #include "win/section_pieces.h"
 
@@ -221,6 +221,21 @@ static void parts_walk(struct area_walk *walk, uint64_t va)
 	}
 }
 
+// Where the parts begin. A part says whose it is, which tells the longer kind of area better than
+// flags do, whose bits some profiles do not have.
+static uint64_t parts_start(struct area_walk *walk, uint32_t area_bytes)
+{
+	section_large_area large = ei_handle(walk->run, section_large_area);
+	uint32_t large_bytes = large.at->layout.type_size;
+	ei_mark mark = ei_arena_mark(walk->run->scratch);
+	struct part part;
+	bool is_large = large_bytes > area_bytes &&
+			!part_read(walk, walk->area + area_bytes, &part) &&
+			part_read(walk, walk->area + large_bytes, &part);
+	ei_arena_rewind(walk->run->scratch, mark);
+	return walk->area + (is_large ? large_bytes : area_bytes);
+}
+
 // What Volatility asks of a control area before it believes it.
 static bool segment_fits(const section_segment *segment)
 {
@@ -248,7 +263,7 @@ bool section_collect(
 		.is_image = ei_u64_or(image, is_image) != 0,
 		.left = ENTRIES_MAX,
 	};
-	parts_walk(&walk, area + control.at->layout.type_size);
+	parts_walk(&walk, parts_start(&walk, control.at->layout.type_size));
 	*size = walk.size;
 	pieces->size_known = walk.size && walk.ends_known;
 	if (walk.is_image && pieces->shape != EI_SHAPE_FILE)

@@ -31,6 +31,11 @@ EI_TYPE(file_stream, "_FSRTL_ADVANCED_FCB_HEADER", FILE_STREAM_FIELDS);
 	ALT(is_image, "u.Flags.Image", UINT, MAY)
 EI_TYPE(section_area, "_CONTROL_AREA", SECTION_AREA_FIELDS);
 
+// For its size: what each session has a copy of had a longer area, up to 2003 (3790).
+#define SECTION_LARGE_AREA_FIELDS(F, ALT)                                                          \
+	F(SessionId, UINT, MAY)
+EI_TYPE(section_large_area, "_LARGE_CONTROL_AREA", SECTION_LARGE_AREA_FIELDS);
+
 #define SECTION_SEGMENT_FIELDS(F, ALT)                                                             \
 	F(ControlArea,       PTR,  MAY)                                                            \
 	F(TotalNumberOfPtes, UINT, MAY)                                                            \
@@ -38,7 +43,8 @@ EI_TYPE(section_area, "_CONTROL_AREA", SECTION_AREA_FIELDS);
 	F(BasedAddress,      PTR,  MAY)
 EI_TYPE(section_segment, "_SEGMENT", SECTION_SEGMENT_FIELDS);
 
-// The members moved in Windows Vista and again in Windows 8; sectors of data are pages.
+// The members moved in Windows Vista and again in Windows 8, the flags out of a union in 11 24H2
+// (26100); sectors of data are pages.
 #define SECTION_PART_FIELDS(F, ALT)                                                                \
 	F(ControlArea,         PTR,  MAY)                                                          \
 	F(SubsectionBase,      PTR,  MAY)                                                          \
@@ -46,8 +52,8 @@ EI_TYPE(section_segment, "_SEGMENT", SECTION_SEGMENT_FIELDS);
 	F(PtesInSubsection,    UINT, MAY)                                                          \
 	F(StartingSector,      UINT, MAY)                                                          \
 	F(NumberOfFullSectors, UINT, MAY)                                                          \
-	ALT(start_high, "u.SubsectionFlags.StartingSector4132", UINT, MAY)                         \
-	ALT(end_offset, "u.SubsectionFlags.SectorEndOffset",    UINT, MAY)
+	ALT(start_high, "SubsectionFlags.StartingSector4132|u.SubsectionFlags.StartingSector4132", UINT, MAY) \
+	ALT(end_offset, "SubsectionFlags.SectorEndOffset|u.SubsectionFlags.SectorEndOffset",       UINT, MAY)
 EI_TYPE(section_part, "_SUBSECTION", SECTION_PART_FIELDS);
 
 // For its size: some profiles describe a kernel without PAE, whatever the image runs with.

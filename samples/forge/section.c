@@ -63,6 +63,9 @@ static uint64_t part_write(
 	forge_put(f, o, "PtesInSubsection", part->pages);
 	forge_put(f, o, "StartingSector", part->file_offset / sector);
 	forge_put(f, o, "NumberOfFullSectors", part->file_bytes / sector);
+	// Out of the union since 11 24H2 (26100): what the types do not have is not written.
+	forge_put(f, o, "SubsectionFlags.SectorEndOffset", part->file_bytes % sector);
+	forge_put(f, o, "SubsectionFlags.Protection", part->protection);
 	forge_put(f, o, "u.SubsectionFlags.SectorEndOffset", part->file_bytes % sector);
 	forge_put(f, o, "u.SubsectionFlags.Protection", part->protection);
 	ptes_write(f, s, part, va);

@@ -70,14 +70,15 @@ static void put_file(struct fx *fx, const struct place *p)
 	ensure(fx, p->sections, size_of(fx, "_SECTION_OBJECT_POINTERS"));
 }
 
-// A control area whose first part has `pages` entries; they follow with put_entry().
-static uint64_t put_area(struct fx *fx, const struct place *p, bool is_image, uint64_t pages)
+// A control area of a type, whose first part has `pages` entries; they follow with put_entry().
+static uint64_t put_area_of(
+	struct fx *fx, const struct place *p, const char *type, bool is_image, uint64_t pages)
 {
-	uint64_t part = p->area + size_of(fx, "_CONTROL_AREA");
+	uint64_t part = p->area + size_of(fx, type);
 	put_file(fx, p);
 	put_field(fx, "_SECTION_OBJECT_POINTERS", p->sections,
 		is_image ? "ImageSectionObject" : "DataSectionObject", p->area);
-	ensure(fx, p->area, size_of(fx, "_CONTROL_AREA") + 4 * size_of(fx, "_SUBSECTION"));
+	ensure(fx, p->area, size_of(fx, type) + 4 * size_of(fx, "_SUBSECTION"));
 	put_field(fx, "_CONTROL_AREA", p->area, "Segment", p->segment);
 	put_field(fx, "_CONTROL_AREA", p->area, "u.Flags.Image", is_image);
 	ensure(fx, p->segment, size_of(fx, "_SEGMENT"));
@@ -90,10 +91,17 @@ static uint64_t put_area(struct fx *fx, const struct place *p, bool is_image, ui
 	return part;
 }
 
+static uint64_t put_area(struct fx *fx, const struct place *p, bool is_image, uint64_t pages)
+{
+	return put_area_of(fx, p, "_CONTROL_AREA", is_image, pages);
+}
+
+// The flags are in a union, or out of it: what the types do not have is not written.
 static void put_size(struct fx *fx, uint64_t part, uint64_t bytes)
 {
 	put_field(fx, "_SUBSECTION", part, "NumberOfFullSectors", bytes / PAGE_SIZE);
 	put_field(fx, "_SUBSECTION", part, "u.SubsectionFlags.SectorEndOffset", bytes % PAGE_SIZE);
+	put_field(fx, "_SUBSECTION", part, "SubsectionFlags.SectorEndOffset", bytes % PAGE_SIZE);
 }
 
 static void put_entry(struct fx *fx, const struct place *p, unsigned index, uint64_t value)
@@ -257,14 +265,13 @@ static void file_without_an_end_has_no_hash(void **state)
 	expect(fx, &wide, "size  complete  md5", "0  false  ?");
 }
 
-// Of 26100 no source says where the bits of flags are.
-static void build_whose_bits_are_unknown_is_read_as_far_as_it_goes(void **state)
+static void flags_that_left_their_union_say_where_a_file_ends(void **state)
 {
 	(void)state;
 	FX_WINDOWS(fx, "win11-26100-x64");
 	put_two_pages(fx, &wide);
-	expect(fx, &wide, "cache  size  present  complete  md5",
-		"DataSectionObject  4096  4096  false  ?");
+	expect(fx, &wide, "cache  size  present  complete  size_by  md5",
+		"DataSectionObject  5000  5000  true  section  " MD5_OF_5000);
 
 	struct member own;
 	put_map(fx, &wide, 5000, 0x40000);
@@ -277,6 +284,22 @@ static void build_whose_bits_are_unknown_is_read_as_far_as_it_goes(void **state)
 	expect(fx, &wide, "cache  size  complete  md5",
 		"DataSectionObject  5000  true  " MD5_OF_5000 "\n"
 		"SharedCacheMap  5000  true  " MD5_OF_5000);
+}
+
+static void longer_area_is_told_by_its_first_part(void **state)
+{
+	(void)state;
+	FX_WINDOWS(fx, "win2003-sp2-x64");
+	uint64_t part = put_area_of(fx, &wide, "_LARGE_CONTROL_AREA", false, 2);
+	put_size(fx, part, 5000);
+	put_entry(fx, &wide, 0, page_of(fx, 'A') | ENTRY_PRESENT);
+	put_entry(fx, &wide, 1, page_of(fx, 'B') | ENTRY_TRANSITION);
+	expect(fx, &wide, "size  complete  md5", "5000  true  " MD5_OF_5000);
+
+	// A part behind the shorter one counts first.
+	part = put_area(fx, &wide, false, 1);
+	put_size(fx, part, 4096);
+	expect(fx, &wide, "size  present", "4096  4096");
 }
 
 // ---- made to mislead ------------------------------------------------------------------------
@@ -393,7 +416,8 @@ int main(void)
 		cmocka_unit_test(program_without_a_page_is_none),
 		cmocka_unit_test(untouched_pages_of_data_are_missing),
 		cmocka_unit_test(file_without_an_end_has_no_hash),
-		cmocka_unit_test(build_whose_bits_are_unknown_is_read_as_far_as_it_goes),
+		cmocka_unit_test(flags_that_left_their_union_say_where_a_file_ends),
+		cmocka_unit_test(longer_area_is_told_by_its_first_part),
 		cmocka_unit_test(chain_of_parts_that_loops_ends),
 		cmocka_unit_test(claim_of_four_billion_pages_ends),
 		cmocka_unit_test(views_in_a_loop_end),
