@@ -38,6 +38,9 @@ enum { OPT_PID, OPT_DUMP, OPT_SCORE };
 enum { SHOWN = 64, PAGE = 4096, KNOWN_MAX = 4096, VAD_TYPE_IMAGE = 2 };
 
 // clang-format off
+#define AREA_FIELDS(F, ALT) F(Segment, PTR, MAY)
+EI_TYPE(area, "_CONTROL_AREA", AREA_FIELDS);
+
 static const ei_column columns[COLUMNS] = {
 	[PID]        = { "pid",        EI_UINT, "process id", .vol3 = "PID" },
 	[PROCESS]    = { "process",    EI_STR,  "process name", .vol3 = "Process" },
@@ -184,13 +187,22 @@ static unsigned protection_of(const ei_region *region)
 	return (unsigned)ei_u64_or(region->protection, 0);
 }
 
-// Windows XP has no type.
-static bool region_is_image(const ei_region *region)
+// What is mapped cannot be told: its description is missing, or reads as zeroes.
+static bool area_is_lost(ei_run *r, const ei_region *region)
+{
+	if (!region->control_area)
+		return false;
+	area mapped = ei_at(r, area, region->control_area);
+	return !ei_u64_or(ei_get(mapped, Segment), 0);
+}
+
+// Windows XP has no type: there it is a file that is mapped as programs are.
+static bool region_is_image(ei_run *r, const ei_region *region)
 {
 	if (ei_has(region->type))
 		return region->type.u == VAD_TYPE_IMAGE;
-	return region->file_object &&
-	       (protection_of(region) & EI_PROTECT_ACCESS) == EI_PROTECT_EXECUTE_COPY;
+	return (protection_of(region) & EI_PROTECT_ACCESS) == EI_PROTECT_EXECUTE_COPY &&
+	       (region->file_object || area_is_lost(r, region));
 }
 
 // Where the first page is that is not all zeroes, of a page of the tables; `end`: there is none.
@@ -461,9 +473,9 @@ static ei_error *region_judge(const struct process *process, const ei_region *re
 {
 	ei_run *r = process->run;
 	bool compat = ei_compat_vol3(r);
-	struct finding finding = {
-		.process = process, .region = region, .is_image = !compat && region_is_image(region)
-	};
+	struct finding finding = { .process = process,
+		.region = region,
+		.is_image = !compat && region_is_image(r, region) };
 	if (compat && !volatility_asks(region))
 		return NULL;
 	pages_count(&finding);
@@ -511,7 +523,7 @@ EI_PLUGIN(malfind) = {
 	.purpose = "memory of processes that holds code nobody's file accounts for",
 	EI_COLUMNS(columns),
 	EI_OPTIONS(options),
-	EI_TYPES(&eprocess_spec),
+	EI_TYPES(&eprocess_spec, &area_spec),
 	EI_SYMBOLS("PsActiveProcessHead"),
 	.run = run,
 };
