@@ -8,7 +8,7 @@ enum { USER, RID, LM, NT, COLUMNS };
 
 // clang-format off
 static const ei_column columns[COLUMNS] = {
-	[USER] = { "user",   EI_STR,  "name of the account", .vol3 = "User" },
+	[USER] = { "user",   EI_STR,  "name of the account", .vol3 = "User", .ioc = "UserItem/Username" },
 	[RID]  = { "rid",    EI_UINT, "last number of its SID", .vol3 = "rid" },
 	[LM]   = { "lmhash", EI_STR,  "LM hash of its password; none is kept since Windows Vista", .vol3 = "lmhash", .vol3_absent = "aad3b435b51404eeaad3b435b51404ee" },
 	[NT]   = { "nthash", EI_STR,  "NT hash of its password; none: the password is empty, or kept otherwise", .vol3 = "nthash", .vol3_absent = "31d6cfe0d16ae931b73c59d7e0c089c0" },

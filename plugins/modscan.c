@@ -13,10 +13,10 @@ enum { OPT_NAME, OPT_BASE, OPT_DUMP };
 static const ei_column columns[COLUMNS] = {
 	[OFFSET]   = { "offset",   EI_ADDR, "address of the loader's entry: the kernel's, or physical where it has none", .vol3 = "Offset" },
 	[PHYSICAL] = { "physical", EI_ADDR, "physical address of the loader's entry" },
-	[BASE]     = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base" },
-	[SIZE]     = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size" },
-	[NAME]     = { "name",     EI_STR,  "name of the module", .vol3 = "Name" },
-	[PATH]     = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path" },
+	[BASE]     = { "base",     EI_ADDR, "where the module is mapped", .vol3 = "Base", .ioc = "DriverItem/ImageBase" },
+	[SIZE]     = { "size",     EI_HEX,  "bytes mapped", .vol3 = "Size", .ioc = "DriverItem/ImageSize" },
+	[NAME]     = { "name",     EI_STR,  "name of the module", .vol3 = "Name", .ioc = "DriverItem/DriverName" },
+	[PATH]     = { "path",     EI_STR,  "path of the module, as the loader keeps it", .vol3 = "Path", .ioc = "DriverItem/DriverPath" },
 	[OUTPUT]   = { "file",     EI_STR,  "file written", .vol3 = "File output", .vol3_absent = "Disabled" },
 	[FOUND]    = { "found_by", EI_STR,  "scan, with the walks of the list that met it too" },
 };

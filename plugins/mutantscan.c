@@ -14,7 +14,7 @@ EI_TYPE(mutant, "_KMUTANT", MUTANT_FIELDS);
 
 static const ei_column columns[COLUMNS] = {
 	[OFFSET]    = { "offset",    EI_ADDR, "address of the _KMUTANT: the kernel's, or physical where it has none", .vol3 = "Offset" },
-	[NAME]      = { "name",      EI_STR,  "its own name; most have none", .vol3 = "Name" },
+	[NAME]      = { "name",      EI_STR,  "its own name; most have none", .vol3 = "Name", .ioc = "ProcessItem/HandleList/Handle/Name" },
 	[PHYSICAL]  = { "physical",  EI_ADDR, "physical address of the _KMUTANT" },
 	[PATH]      = { "path",      EI_STR,  "its name, with the directories that it is in" },
 	[OWNER_PID] = { "owner_pid", EI_UINT, "process of the thread that holds it" },

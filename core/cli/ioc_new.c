@@ -275,6 +275,15 @@ static void first_of_pid_see(struct making *m, const ei_val *cells)
 	m->last_pid = pid;
 }
 
+// What all rows of a plugin are, which none of its columns says.
+static void kind_say(struct making *m, struct ioc_node *group)
+{
+	static const char mutant[] = "Mutant";
+	if (!strcmp(m->plugin->name, "mutantscan") && group->first)
+		leaf_under(m, group, "ProcessItem/HandleList/Handle/Type", IOC_IS, mutant,
+			sizeof mutant - 1);
+}
+
 static void row_say(struct making *m, struct ioc_node *group, const ei_val *cells)
 {
 	if (!strcmp(m->plugin->name, "printkey")) {
@@ -309,6 +318,7 @@ static ei_error *take_row(struct row_sink *sink, uint32_t depth, const ei_val *c
 	group->kind = IOC_AND;
 	group->id = "";
 	row_say(m, group, cells);
+	kind_say(m, group);
 	process_say(m, group, cells);
 	group_keep(m, group);
 	return NULL;

@@ -9,9 +9,9 @@ enum { BOUND_MAX = 64, NO_COLUMN = -1 };
 
 // ---- which plugins --------------------------------------------------------------------------
 // Their terms are answered otherwise, for each thing once: processes by who they are, keys by a
-// walk over all hives, modules by the regions that they are mapped in.
+// walk over all hives, modules by the regions that they are mapped in, mutexes by handles.
 static const char *const covered[] = { "pslist", "psscan", "pstree", "cmdline", "printkey",
-	"dlllist", "ldrmodules" };
+	"dlllist", "ldrmodules", "mutantscan", "hashdump" };
 
 // Gives all items of a domain, so that others only add to them.
 static const struct leader {
