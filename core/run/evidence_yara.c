@@ -109,19 +109,18 @@ static ei_error *rules_scan(struct rules *rules, ei_arena *arena)
 	return ei_yara_kernel(run, yara, found, rules);
 }
 
-// Together where they can be: names of rules that two files share keep them apart.
-static ei_error *all_scan(struct rules *rules, ei_arena *arena)
+// Together where they can be: names of rules that two files share keep them apart. A scan costs
+// more than to compile once more, so what cannot be together is halved.
+static ei_error *part_scan(struct rules *rules, ei_arena *arena, size_t first, size_t count)
 {
-	size_t count = ioc_set_rules_count(rules->evidence->wish.set);
-	rules->first = 0;
+	rules->first = first;
 	rules->count = count;
 	ei_error *error = rules_scan(rules, arena);
 	if (!error || count == 1 || ei_error_code(error) != EI_E_FORMAT)
 		return error;
 	ei_error_drop(error);
-	for (rules->first = 0, rules->count = 1; rules->first < count; rules->first++)
-		EI_TRY(rules_scan(rules, arena));
-	return NULL;
+	EI_TRY(part_scan(rules, arena, first, count / 2));
+	return part_scan(rules, arena, first + count / 2, count - count / 2);
 }
 
 ei_error *evidence_rules(struct evidence *evidence)
@@ -135,7 +134,8 @@ ei_error *evidence_rules(struct evidence *evidence)
 	EI_TRY(ei_arena_create(EVIDENCE_ARENA_MAX, &arena));
 	struct rules rules = { .evidence = evidence, .run = run };
 	ioc_evidence_answers(evidence->logic, rule_term, false);
-	EI_OWNED(ei_error) failed = all_scan(&rules, arena);
+	EI_OWNED(ei_error) failed =
+		part_scan(&rules, arena, 0, ioc_set_rules_count(evidence->wish.set));
 	evidence_source_add(evidence, source_name, rules.matches,
 		failed ? ei_error_text(failed) : NULL, started);
 	return NULL;
