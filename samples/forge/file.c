@@ -92,8 +92,51 @@ void file_map(struct forge *f, struct process *p, struct image_file *file)
 			.commit = 4 });
 }
 
+bool path_has_device(const char *path)
+{
+	return !strncmp(path, "\\Device\\", 8) && strchr(path + 8, '\\');
+}
+
+// "\\Windows\\x" of "C:\\Windows\\x", "\\x" of "\\Device\\Mailslot\\x".
+const char *file_tail(const char *path)
+{
+	if (path_has_device(path))
+		return strchr(path + 8, '\\');
+	return path[0] && path[1] == ':' ? path + 2 : path;
+}
+
+static uint64_t device_create(struct forge *f, const char *path, uint32_t type)
+{
+	static const struct object_request request = {
+		.object_type = "Device",
+		.type = "_DEVICE_OBJECT",
+		.tag = "Devi",
+		.kind = POOL_NONPAGED,
+	};
+	struct object device = named_create(f, &request, path);
+	forge_put(f, device, "Type", 3);
+	forge_put(f, device, "Size", forge_size(f, "_DEVICE_OBJECT", 0));
+	forge_put(f, device, "DeviceType", type);
+	return device.va;
+}
+
+// Of "\\Device\\Mailslot\\x" the device, which is made on first use; of other paths the volume.
+static uint64_t device_of(struct forge *f, const char *path)
+{
+	enum { OF_NAMED_PIPES = 17 };
+	char name[256];
+	const char *tail = file_tail(path);
+	size_t length = (size_t)(tail - path);
+	if (!path_has_device(path) || length >= sizeof name)
+		return f->device;
+	snprintf(name, sizeof name, "%.*s", (int)length, path);
+	uint64_t known = named_find(f, "Device", name);
+	return known ? known : device_create(f, name, OF_NAMED_PIPES);
+}
+
 uint64_t file_object(struct forge *f, const char *path)
 {
+	uint64_t device = device_of(f, path);
 	struct object file = object_create(f, &(struct object_request){ .object_type = "File",
 						      .type = "_FILE_OBJECT",
 						      .tag = "File",
@@ -105,7 +148,7 @@ uint64_t file_object(struct forge *f, const char *path)
 	uint64_t text = pool_text(f, POOL_PAGED, tail, &bytes);
 	forge_put(f, file, "Type", 5);
 	forge_put(f, file, "Size", forge_size(f, "_FILE_OBJECT", 0));
-	forge_put(f, file, "DeviceObject", f->device);
+	forge_put(f, file, "DeviceObject", device);
 	forge_put(f, file, "ReadAccess", 1);
 	forge_put(f, file, "SharedRead", 1);
 	forge_put_string(f, file, "FileName", text, bytes);
@@ -114,36 +157,21 @@ uint64_t file_object(struct forge *f, const char *path)
 	return file.va;
 }
 
-// "\\Windows\\x" of "C:\\Windows\\x".
-const char *file_tail(const char *path)
-{
-	return path[0] && path[1] == ':' ? path + 2 : path;
-}
-
 uint64_t file_open(struct forge *f, const char *path)
 {
-	uint64_t va = named_find(f, "File", file_tail(path));
+	const char *known = path_has_device(path) ? path : file_tail(path);
+	uint64_t va = named_find(f, "File", known);
 	if (va)
 		return va;
 	va = file_object(f, path);
-	named_note(f, "File", file_tail(path), va);
+	named_note(f, "File", known, va);
 	return va;
 }
 
 // The volume that files are on; the first of its driver's devices.
 void file_create_volume(struct forge *f)
 {
-	static const struct object_request request = {
-		.object_type = "Device",
-		.type = "_DEVICE_OBJECT",
-		.tag = "Devi",
-		.kind = POOL_NONPAGED,
-	};
-	struct object device = named_create(f, &request, "\\Device\\HarddiskVolume2");
-	forge_put(f, device, "Type", 3);
-	forge_put(f, device, "Size", forge_size(f, "_DEVICE_OBJECT", 0));
-	forge_put(f, device, "DeviceType", 7);
-	f->device = device.va;
+	f->device = device_create(f, "\\Device\\HarddiskVolume2", 7);
 }
 
 // A subsection for the headers, and one for each section of the program.

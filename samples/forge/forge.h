@@ -404,7 +404,8 @@ void wow64_create(struct forge *f, struct process *p, const json_t *description)
 
 // The image at a path, made on first use; everybody shares its header and first code page.
 struct image_file *file_find(struct forge *f, const char *path, bool wow64, bool program);
-const char *file_tail(const char *path); // behind the drive
+bool path_has_device(const char *path);  // "\\Device\\NamedPipe\\x"
+const char *file_tail(const char *path); // behind the drive or device
 void file_create_volume(struct forge *f);
 void file_map(struct forge *f, struct process *p, struct image_file *file);
 void file_make_section(struct forge *f, struct image_file *file); // control area, subsection

@@ -140,7 +140,10 @@ static void open_key(struct forge *f, struct opening *h)
 static void open_file(struct forge *f, struct opening *h)
 {
 	const char *path = scenario_text(h->description, "name", "\\");
-	snprintf(h->name, sizeof h->name, "\\Device\\HarddiskVolume2%s", file_tail(path));
+	if (path_has_device(path))
+		snprintf(h->name, sizeof h->name, "%s", path);
+	else
+		snprintf(h->name, sizeof h->name, "\\Device\\HarddiskVolume2%s", file_tail(path));
 	h->object = file_open(f, path);
 	h->access = 0x100020;
 }

@@ -65,6 +65,8 @@ def handles_of(p, process, pid):
         return
     kind = p.text('process.handle', 'type', ['Mutant', 'Event', 'File'], pid)
     name = p.text('process.handle', 'object', ['sample-object', ''], pid)
+    if name.startswith('\\Device\\') and not p.leaves('process.handle', 'type'):
+        kind = 'File'
     process.setdefault('handles', []).append({'type': kind, 'name': name})
 
 
@@ -73,7 +75,7 @@ def section_of(p, process, pid):
     if 'process.section' not in p.by_kind:
         return
     injected = p.leaves('process.section', 'injected')
-    if any(p.wanted(leaf) == (leaf.value.strip() == 'true') for leaf in injected):
+    if any(p.wanted(leaf) == (leaf.value.strip().lower() == 'true') for leaf in injected):
         leaf = injected[0]
         broken = p.twist.how == 'character' and p.twist.leaf is leaf
         p.note(injected, pid, '')
