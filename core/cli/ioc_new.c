@@ -38,7 +38,8 @@ struct making {
 static const char *const passing[] = { "ProcessItem/pid", "ProcessItem/parentpid",
 	"ProcessItem/startTime", "PortItem/pid", "PortItem/localIP", "PortItem/localPort",
 	"PortItem/state", "PortItem/CreationTime", "ServiceItem/pid", "ServiceItem/status",
-	"DriverItem/DriverInit", "RegistryItem/Modified", "RegistryItem/Type",
+	"DriverItem/DriverInit", "DriverItem/ImageBase", "DriverItem/DriverObjectAddress",
+	"RegistryItem/Modified", "RegistryItem/Type",
 	"ProcessItem/SectionList/MemorySection/RegionStart", "PortItem/protocol" };
 
 static bool is_passing(const char *term)
