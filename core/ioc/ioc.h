@@ -28,7 +28,8 @@ enum {
 	IOC_FOLDER_DEPTH_MAX = 16,        // folders within folders
 	IOC_NOTES_MAX = 100,              // of a file
 	IOC_MATCH_STEPS_MAX = 200 * 1000, // of one regular expression over one value
-	IOC_HITS_MAX = 16 << 20,          // of all atoms
+	IOC_GIVE_UPS_MAX = 64, // values over which it takes more, after which all are left unknown
+	IOC_HITS_MAX = 16 << 20, // of all atoms
 };
 
 // ---- truth ----------------------------------------------------------------------------------
@@ -352,6 +353,8 @@ struct ioc_text {
 // that are about the text that the part is in: ioc_evidence_value() asks those.
 bool ioc_text_answers(const struct ioc_atom *atom, const struct ioc_text *text);
 bool ioc_term_is_host(const struct ioc_term *term); // its values are names of hosts
+bool ioc_term_is_string(
+	const struct ioc_term *term); // its values are strings of programs, each whole
 
 // How many hits there are so far: more after a value that some condition is true of.
 size_t ioc_evidence_hit_count(const struct ioc_evidence *evidence);

@@ -109,7 +109,7 @@ static bool whole_labels(const struct ioc_text *text)
 }
 
 // A string of a program is one by what is around it, which conditions on it mean.
-static bool is_string(const struct ioc_term *term)
+bool ioc_term_is_string(const struct ioc_term *term)
 {
 	const char *last = strrchr(term->name, '/');
 	return last && !strcasecmp(last, "/string");
@@ -132,7 +132,7 @@ bool ioc_text_answers(const struct ioc_atom *atom, const struct ioc_text *text)
 		return false;
 	if (atom->condition == IOC_CONTAINS)
 		return true;
-	if (is_string(atom->term))
+	if (ioc_term_is_string(atom->term))
 		return false;
 	struct found found = {
 		.text = text,

@@ -1,5 +1,6 @@
 // Evidence that is text: one pass over memory for all of it, bound to whoever holds it.
 // SPDX-License-Identifier: Apache-2.0
+#include "run/evidence_edge.h"
 #include "run/evidence_parts.h"
 
 #include "ioc/regex_literal.h"
@@ -363,10 +364,15 @@ static void hit_keep(struct texts *t, uint32_t index, const struct ioc_term *ter
 
 // Whether the hit itself answers; what else is to be said of the run of text that it is in is asked
 // of the matcher, which knows all conditions.
-static bool hit_answers(const struct ioc_atom *atom, const struct around *a, const ei_hit *hit)
+static bool hit_answers(struct texts *t, const struct ioc_atom *atom, const struct around *a,
+	const ei_owner *owner, const ei_hit *hit)
 {
+	struct evidence_edge edge;
 	struct ioc_text text = { a->text, a->length, a->start, a->end, hit->flags & EI_HIT_LABELS };
-	return ioc_text_answers(atom, &text);
+	if (!ioc_text_answers(atom, &text))
+		return false;
+	return atom->condition != IOC_IS || !evidence_edge_read(t->run, hit, owner, &text, &edge) ||
+	       ioc_text_answers(atom, &edge.text);
 }
 
 static bool run_hits(struct texts *t, const struct ioc_atom *atom, struct known known,
@@ -398,6 +404,13 @@ static void run_ask(struct texts *t, const struct ioc_atom *atom, struct known k
 		t->evidence->logic, atom->term->name, known.entity, ei_absent(EI_UNREADABLE));
 }
 
+// Of the whole text that a hit is in.
+static bool asks_run(const struct ioc_atom *atom)
+{
+	return atom->condition != IOC_CONTAINS &&
+	       (atom->condition != IOC_IS || ioc_term_is_string(atom->term));
+}
+
 static void owner_take(
 	struct texts *t, const ei_hit *hit, const ei_owner *owner, struct around *a, bool *read)
 {
@@ -410,9 +423,9 @@ static void owner_take(
 		if (!*read)
 			around_read(t, hit, a);
 		*read = true;
-		if (hit_answers(atom, a, hit))
+		if (hit_answers(t, atom, a, owner, hit))
 			hit_keep(t, t->asks[i].atom, atom->term, known, a, owner, hit);
-		else if (atom->condition != IOC_CONTAINS)
+		else if (asks_run(atom))
 			run_ask(t, atom, known, a, owner, hit);
 	}
 }

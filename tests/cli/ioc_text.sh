@@ -16,15 +16,19 @@ cat >"$work/scenario.json" <<'END'
 			{ "offset": 1536, "text": "GET http://192.0.2.77:8080/x" },
 			{ "offset": 2048, "text": "Visited: user@http://visited.example/a.php" },
 			{ "offset": 2560, "text": "MiXeD words" },
-			{ "offset": 3072, "utf16": "From: <someone@mail.example>" }
+			{ "offset": 3072, "utf16": "From: <someone@mail.example>" },
+			{ "offset": 8192, "text": "edge.example" },
+			{ "offset": 12272, "text": "a@ends.example.." }
 		] } ] },
-		{ "name": "nearly.exe", "regions": [ { "protection": "rw", "size": 16384, "content": [
+		{ "name": "nearly.exe", "regions": [ { "protection": "rw", "size": 20480, "content": [
 			{ "offset": 64, "text": "notplain.example plain.example.org near.example.org" },
 			{ "offset": 512, "utf16": "notwide.example" },
 			{ "offset": 1024, "hex": "00ff06756e77697265076578616d706c6500" },
 			{ "offset": 1280, "hex": "00ff066f6e77697265076578616d706c65026f7200" },
 			{ "offset": 1536, "text": "1198.51.100.7 198.51.100.71 198.51.100.7.1" },
-			{ "offset": 2048, "text": "http://near.example/a.php.txt http://near.example/a.php?x" }
+			{ "offset": 2048, "text": "http://near.example/a.php.txt http://near.example/a.php?x" },
+			{ "offset": 8189, "text": "notborder.example" },
+			{ "offset": 12276, "text": "behind.example.org" }
 		] } ] }
 	]
 }
@@ -65,6 +69,12 @@ document string_is_matched AND "$holder" "$(leaf ProcessItem/StringList/string m
 document two_texts_are_of_one_holder AND "$(leaf Network/DNS is plain.example)" "$(leaf Network/DNS is wide.example)" "$(leaf Network/IP is 192.0.2.77)"
 document part_is_contained AND "$nearly" "$(leaf Network/DNS contains plain.example)"
 
+document name_is_found_where_a_page_begins AND "$holder" "$(leaf Network/DNS is edge.example)"
+document name_is_found_where_a_page_ends AND "$holder" "$(leaf Network/DNS is ends.example)"
+
+document NOT_name_that_began_on_the_page_before OR "$(leaf Network/DNS is border.example)"
+document NOT_name_that_goes_on_on_the_next_page OR "$(leaf Network/DNS is behind.exam)"
+document NOT_name_with_more_on_the_next_page OR "$(leaf Network/DNS is behind.example)"
 document NOT_other_case OR "$(leaf Memory/Text contains 'mixed' true)"
 document NOT_name_that_goes_on_on_the_wire OR "$(leaf Network/DNS is onwire.example)"
 document NOT_name_of_another AND "$nearly" "$(leaf Network/DNS is plain.example)"
