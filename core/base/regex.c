@@ -8,13 +8,15 @@
 #include <pcre2.h>
 
 enum { HEAP_MAX_KIB = 8 << 10, DEPTH_MAX = 5000 };
+#define NO_LIMIT UINT32_MAX
 
 struct regex {
 	pcre2_code *code;
 	pcre2_match_context *limits;
 	pcre2_match_data *match;
-	bool tried;    // machine code was made of it, if that can be
-	bool in_arena; // machine code is not: it would outlive the arena
+	uint32_t give_ups_left; // NO_LIMIT: any number
+	bool tried;             // machine code was made of it, if that can be
+	bool in_arena;          // machine code is not: it would outlive the arena
 };
 
 static void *arena_allocate(size_t size, void *arena)
@@ -86,6 +88,7 @@ ei_error *regex_create(
 	if (!regex)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	regex->in_arena = wish->arena != NULL;
+	regex->give_ups_left = wish->give_ups ? wish->give_ups : NO_LIMIT;
 	ei_error *error = parts_make(regex, pattern, length, wish);
 	if (error) {
 		regex_drop(regex);
@@ -107,6 +110,8 @@ void regex_drop(struct regex *regex)
 
 enum regex_result regex_find(struct regex *regex, const char *subject, size_t length)
 {
+	if (!regex->give_ups_left)
+		return REGEX_GIVEN_UP;
 	// Most of many expressions are never tried: their literal is not met.
 	if (!regex->tried && !regex->in_arena)
 		(void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
@@ -115,5 +120,9 @@ enum regex_result regex_find(struct regex *regex, const char *subject, size_t le
 		regex->code, (PCRE2_SPTR)subject, length, 0, 0, regex->match, regex->limits);
 	if (result == PCRE2_ERROR_NOMATCH)
 		return REGEX_ABSENT;
-	return result >= 0 ? REGEX_FOUND : REGEX_GIVEN_UP;
+	if (result >= 0)
+		return REGEX_FOUND;
+	if (regex->give_ups_left != NO_LIMIT)
+		regex->give_ups_left--;
+	return REGEX_GIVEN_UP;
 }

@@ -9,9 +9,11 @@ struct regex;
 
 struct regex_wish {
 	bool bytes; // any bytes, one a character; else UTF-8, of which invalid parts match nothing
-	bool ignore_case; // of ASCII letters where it is bytes
-	uint32_t steps;   // how often a subject may be gone back over
-	ei_arena *arena;  // what it lives in, and is never dropped from; NULL: the heap
+	bool ignore_case;  // of ASCII letters where it is bytes
+	uint32_t steps;    // how often a subject may be gone back over
+	uint32_t give_ups; // after so many it is not tried again, but given up at once; 0: any
+			   // number
+	ei_arena *arena;   // what it lives in, and is never dropped from; NULL: the heap
 };
 
 enum regex_result {

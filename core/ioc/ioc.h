@@ -28,8 +28,8 @@ enum {
 	IOC_FOLDER_DEPTH_MAX = 16,        // folders within folders
 	IOC_NOTES_MAX = 100,              // of a file
 	IOC_MATCH_STEPS_MAX = 200 * 1000, // of one regular expression over one value
-	IOC_GIVE_UPS_MAX = 64, // values over which it takes more, after which all are left unknown
-	IOC_HITS_MAX = 16 << 20, // of all atoms
+	IOC_GIVE_UPS_MAX = 64,            // values that take more, before all are left unknown
+	IOC_HITS_MAX = 16 << 20,          // of all atoms
 };
 
 // ---- truth ----------------------------------------------------------------------------------

@@ -125,7 +125,8 @@ static ei_error *atom_kind(struct atom *atom)
 		return regex_create(pub->value, pub->length,
 			&(struct regex_wish){ .bytes = true,
 				.ignore_case = !pub->case_sensitive,
-				.steps = IOC_MATCH_STEPS_MAX },
+				.steps = IOC_MATCH_STEPS_MAX,
+				.give_ups = IOC_GIVE_UPS_MAX },
 			&atom->regex);
 	case IOC_IS:
 		return equal_kind(atom, type);

@@ -459,6 +459,23 @@ static void catastrophic_expressions_end_unknown(void **state)
 	assert_truth(says(ARGS, ei_str(text)), IOC_UNKNOWN);
 }
 
+// An image has as many values as its author likes: what an expression may cost in all is bounded.
+static void an_expression_that_is_always_given_up_is_not_tried_for_ever(void **state)
+{
+	char text[2000];
+	(void)state;
+	memset(text, 'a', sizeof text - 1);
+	text[sizeof text - 2] = '!';
+	text[sizeof text - 1] = '\0';
+	with_leaf(ARGS, "matches", PLAIN, "^(a+)+$");
+	ANSWERS(&fx, ARGS);
+	for (uint32_t i = 0; i < 2 * IOC_GIVE_UPS_MAX; i++)
+		gives(&fx, process(&fx, i), ARGS, text);
+	gives(&fx, process(&fx, 1000), ARGS, "aaa");
+	assert_truth(verdict(&fx), IOC_UNKNOWN);
+	assert_int_equal(fx.verdict.reason, IOC_OUT_OF_STEPS);
+}
+
 static void literals_are_what_every_match_has(void **state)
 {
 	static const struct {
@@ -695,6 +712,8 @@ int main(void)
 		cmocka_unit_test_teardown(objects_are_compared_by_name_and_path, tear_down),
 		cmocka_unit_test_teardown(regular_expressions_search_and_fold_case, tear_down),
 		cmocka_unit_test_teardown(catastrophic_expressions_end_unknown, tear_down),
+		cmocka_unit_test_teardown(
+			an_expression_that_is_always_given_up_is_not_tried_for_ever, tear_down),
 		cmocka_unit_test(literals_are_what_every_match_has),
 		cmocka_unit_test(literals_never_lose_a_match),
 		cmocka_unit_test(automaton_finds_what_a_plain_search_finds),
