@@ -87,6 +87,10 @@ const char *leaf_value(const struct ioc_leaf *leaf);
 // "ProcessItem/name is not a.exe"
 void leaf_describe(struct text *out, const struct ioc_leaf *leaf);
 
+// What people are to see of a node: a group of one is what is in it. `group` becomes the innermost
+// AND that was passed over.
+const struct ioc_node *node_seen(const struct ioc_node *node, const struct ioc_node **group);
+
 // The facts that make a leaf true, one a call: those of entities that the rest of `group`, the AND
 // that the leaf is in, is true of, too. NULL: it is in none. `at` starts as { 0 }.
 struct leaf_facts {

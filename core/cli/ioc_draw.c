@@ -209,19 +209,15 @@ static void node_say(
 	say(d, truth == IOC_TRUE ? plain : dim, lead, hang);
 }
 
-// A group of one is what is in it.
 static void node_draw(struct drawing *d, const struct ioc_node *group, const struct ioc_node *node,
 	bool last, bool root)
 {
-	while (node->kind != IOC_LEAF && node->kind != IOC_NOT && node->first &&
-		!node->first->next) {
-		group = node->kind == IOC_AND ? node : group;
-		node = node->first;
-	}
-	node_say(d, node, root ? "" : last ? "└ " : "├ ", root || last ? "    " : "│   ");
+	node = node_seen(node, &group);
+	last |= root; // nothing stands beside it
+	node_say(d, node, root ? "" : last ? "└ " : "├ ", last ? "    " : "│   ");
 	if (node->kind == IOC_LEAF) {
 		if (truth_of(d, node) == IOC_TRUE && !node->leaf.negated && !node->leaf.exclusion)
-			facts_say(d, group, &node->leaf, root || last);
+			facts_say(d, group, &node->leaf, last);
 		return;
 	}
 	size_t before = d->prefix.length;

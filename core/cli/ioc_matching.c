@@ -283,6 +283,16 @@ void leaf_describe(struct text *out, const struct ioc_leaf *leaf)
 	text_add(out, value, leaf->length - (size_t)(value - leaf->value));
 }
 
+const struct ioc_node *node_seen(const struct ioc_node *node, const struct ioc_node **group)
+{
+	while (node->kind != IOC_LEAF && node->kind != IOC_NOT && node->first &&
+		!node->first->next) {
+		*group = node->kind == IOC_AND ? node : *group;
+		node = node->first;
+	}
+	return node;
+}
+
 static void unknown_leaves(struct text *out, const struct ioc_node *node,
 	const struct ioc_verdict *verdict, const struct ioc_term **seen, size_t *count)
 {

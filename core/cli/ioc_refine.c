@@ -1,19 +1,15 @@
 // eidetic ioc refine: an indicator without what clean images have, and what suspects share.
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/ioc_cli.h"
+#include "cli/ioc_refine.h"
+
 #include "cli/ioc_write.h"
 
-#include "run/value_text.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/stat.h>
 
 enum {
-	IMAGES_MAX = 64,
-	SHARED_SHOWN = 100,
-	VALUES_MAX = 1 << 20,
-	VALUE_BYTES = 4096,
 	LINEAGE_BYTES = 4096, // of one indicator's changes
 	NAME_BYTES = 48,
 };
@@ -30,52 +26,26 @@ static const ei_column columns[COLUMNS] = {
 	// clang-format on
 };
 
-// A value that plugins list, and in which images: a bit for each.
-struct shared {
-	const char *term, *value;
-	uint32_t length;
-	uint8_t condition;
-	uint64_t images;
-};
-
-struct refining {
-	const struct global *global;
-	const struct plugin_set *plugins;
-	const struct matched *matched;
-	size_t hit_count; // images that are suspect; clean ones follow
-	ei_arena *arena;
-	struct listing listing;
-	const struct ioc_indicator *indicator;
-	struct text text, why;
-	struct text changed; // of the indicator, for its lineage
-	struct ioc_indicator *kept;
-	const struct ioc_indicator **documents;
-	size_t kept_count, changes;
-	bool added; // the last that was kept is what suspects share
-	struct shared *values;
-	size_t value_count, value_room;
-	ei_error *error; // of what is far below
-};
-
 static ei_error *no_memory(void)
 {
 	return ei_fail(EI_E_NOMEM, "out of memory");
 }
 
 // ---- what changes ---------------------------------------------------------------------------
-static const char *name_of(const struct ioc_indicator *indicator)
+const char *refine_name(const struct ioc_indicator *indicator)
 {
 	return *indicator->name ? indicator->name : indicator->id;
 }
 
-static void change_show(struct refining *r, const char *change, const char *what, const char *why)
+void refine_change(struct refining *r, const char *change, const char *what, const char *why)
 {
 	const struct ioc_indicator *indicator = r->indicator;
 	r->changes += strcmp(change, "kept") != 0 && strcmp(change, "shared") != 0;
 	ei_error *error = listing_row(&r->listing,
 		(ei_val[COLUMNS]){
 			[CHANGE] = ei_str(change),
-			[INDICATOR] = indicator ? ei_str(name_of(indicator)) : ei_absent(EI_NONE),
+			[INDICATOR] =
+				indicator ? ei_str(refine_name(indicator)) : ei_absent(EI_NONE),
 			[WHAT] = *what ? ei_str(what) : ei_absent(EI_NONE),
 			[WHY] = ei_str(why),
 			[FILE_NAME] = indicator ? ei_str(indicator->file) : ei_absent(EI_NONE),
@@ -132,7 +102,8 @@ static void removed(
 	text_clear(&r->text);
 	node_describe(&r->text, node);
 	why_clean(r, node, image);
-	change_show(r, "removed", r->text.data ? r->text.data : "", r->why.data ? r->why.data : "");
+	refine_change(
+		r, "removed", r->text.data ? r->text.data : "", r->why.data ? r->why.data : "");
 	if (r->changed.length < LINEAGE_BYTES)
 		text_addf(&r->changed, "; removed %s, %s", r->text.data, r->why.data);
 }
@@ -151,7 +122,7 @@ static struct ioc_node *node_copy(struct refining *r, const struct ioc_node *nod
 	return copy;
 }
 
-static void child_add(struct ioc_node *parent, struct ioc_node *child)
+void refine_child_add(struct ioc_node *parent, struct ioc_node *child)
 {
 	if (parent->last)
 		parent->last->next = child;
@@ -166,7 +137,7 @@ static struct ioc_node *tree_copy(struct refining *r, const struct ioc_node *nod
 	for (const struct ioc_node *child = node->first; copy && child; child = child->next) {
 		struct ioc_node *below = tree_copy(r, child); // IOC_DEPTH_MAX deep
 		if (below)
-			child_add(copy, below);
+			refine_child_add(copy, below);
 	}
 	return copy;
 }
@@ -179,7 +150,7 @@ static struct ioc_node *any_refine(struct refining *r, const struct ioc_node *no
 	for (const struct ioc_node *child = node->first; copy && child; child = child->next) {
 		struct ioc_node *below = node_refine(r, child); // IOC_DEPTH_MAX deep
 		if (below)
-			child_add(copy, below);
+			refine_child_add(copy, below);
 	}
 	return copy && copy->first ? copy : NULL;
 }
@@ -208,7 +179,7 @@ static struct ioc_node *all_refine(struct refining *r, const struct ioc_node *no
 		struct ioc_node *below =
 			child == narrowed ? any_refine(r, child) : tree_copy(r, child);
 		if (below)
-			child_add(copy, below);
+			refine_child_add(copy, below);
 	}
 	return copy;
 }
@@ -257,7 +228,7 @@ static void kept_show(struct refining *r, const struct ioc_indicator *indicator)
 	text_clear(&r->why);
 	text_addf(&r->why, "no clean image has it; true in %zu of %zu suspect ones", hits,
 		r->hit_count);
-	change_show(r, "kept", "", r->why.data);
+	refine_change(r, "kept", "", r->why.data);
 }
 
 static ei_error *indicator_refine(struct refining *r, const struct ioc_indicator *indicator)
@@ -269,7 +240,7 @@ static ei_error *indicator_refine(struct refining *r, const struct ioc_indicator
 	if (r->error)
 		return NULL;
 	if (!root) {
-		change_show(r, "dropped", "", "nothing of it is left");
+		refine_change(r, "dropped", "", "nothing of it is left");
 		return NULL;
 	}
 	if (r->changes == before)
@@ -282,252 +253,6 @@ static ei_error *indicator_refine(struct refining *r, const struct ioc_indicator
 	if (!kept->description)
 		return no_memory();
 	r->documents[r->kept_count++] = kept;
-	return NULL;
-}
-
-// ---- what suspects share --------------------------------------------------------------------
-// Values that name things, and say the same on another machine.
-static const struct listed {
-	const char *plugin, *column;
-	const char *only_column, *only; // rows whose cell is this; NULL: all
-} listed[] = {
-	{ "pstree", "audit", NULL, NULL },
-	{ "handles", "name", "type", "Mutant" },
-	{ "vadinfo", "file", NULL, NULL },
-	{ "netscan", "foreign_addr", NULL, NULL },
-	{ "svcscan", "name", NULL, NULL },
-	{ "svcscan", "dll", NULL, NULL },
-	{ "modules", "name", NULL, NULL },
-	{ "filescan", "name", NULL, NULL },
-	{ "filehash", "md5", NULL, NULL },
-};
-
-struct sharing {
-	struct row_sink sink;
-	struct refining *r;
-	const ei_plugin *plugin;
-	const struct listed *listed;
-	const struct table *table;
-	int column, only;
-	uint64_t bit;
-	enum ioc_type type;
-};
-
-static int column_named(const ei_plugin *plugin, const char *name)
-{
-	for (unsigned i = 0; name && i < plugin->column_count; i++)
-		if (!strcmp(plugin->columns[i].name, name))
-			return (int)i;
-	return -1;
-}
-
-static const char *below_volume(const char *path)
-{
-	const char *rest = !strncasecmp(path, "\\Device\\", 8) ? strchr(path + 8, '\\') : NULL;
-	return rest ? rest : path[0] && path[1] == ':' ? path + 2 : path;
-}
-
-static bool is_nobody(const char *value)
-{
-	static const char *const nobody[] = { "", "*", "::", "0.0.0.0", "127.0.0.1", "::1" };
-	for (size_t i = 0; i < ARRAY_LENGTH(nobody); i++)
-		if (!strcmp(nobody[i], value))
-			return true;
-	return false;
-}
-
-static ei_error *value_add(struct sharing *s, const char *value)
-{
-	struct refining *r = s->r;
-	if (r->value_count == r->value_room) {
-		size_t room = r->value_room ? r->value_room * 2 : 4096;
-		struct shared *more =
-			room > VALUES_MAX ? NULL : realloc(r->values, room * sizeof *more);
-		if (!more)
-			return ei_fail(EI_E_LIMIT, "too many values to compare");
-		r->values = more;
-		r->value_room = room;
-	}
-	char *copy = arena_text(r->arena, value, strlen(value));
-	if (!copy)
-		return no_memory();
-	r->values[r->value_count++] = (struct shared){
-		.term = s->plugin->columns[s->column].ioc,
-		.value = copy,
-		.length = (uint32_t)strlen(copy),
-		.condition = s->type == IOC_PATH ? IOC_ENDS : IOC_IS,
-		.images = s->bit,
-	};
-	return NULL;
-}
-
-static ei_error *share_row(struct row_sink *sink, uint32_t depth, const ei_val *cells)
-{
-	struct sharing *s = (struct sharing *)sink;
-	struct refining *r = s->r;
-	(void)depth;
-	if (!ei_has(cells[s->column]) || cells[s->column].length > VALUE_BYTES)
-		return NULL;
-	if (s->only >= 0 &&
-		!(ei_has(cells[s->only]) && cells[s->only].length == strlen(s->listed->only) &&
-			!memcmp(cells[s->only].s, s->listed->only, cells[s->only].length)))
-		return NULL;
-	text_clear(&r->text);
-	value_text(&r->text, s->table, &s->plugin->columns[s->column], cells[s->column]);
-	const char *value = r->text.data ? r->text.data : "";
-	if (s->type == IOC_PATH)
-		value = below_volume(value);
-	return is_nobody(value) ? NULL : value_add(s, value);
-}
-
-static ei_error *share_begin(struct row_sink *sink, const struct table *table)
-{
-	((struct sharing *)sink)->table = table;
-	return NULL;
-}
-
-static const struct ioc_term *term_named(const struct refining *r, const char *name)
-{
-	for (size_t i = 0; i < ioc_set_term_count(r->matched->set); i++)
-		if (!strcasecmp(ioc_set_term(r->matched->set, i)->name, name))
-			return ioc_set_term(r->matched->set, i);
-	return NULL;
-}
-
-static ei_error *listed_take(
-	struct refining *r, const struct session *session, const struct listed *what, uint64_t bit)
-{
-	struct sharing s = {
-		.sink = { .begin = share_begin, .row = share_row },
-		.r = r,
-		.listed = what,
-		.bit = bit,
-	};
-	const struct option_values none = { 0 };
-	struct run_result result = { 0 };
-	EI_TRY(plugin_set_find(r->plugins, what->plugin, &s.plugin));
-	s.column = column_named(s.plugin, what->column);
-	s.only = column_named(s.plugin, what->only_column);
-	if (s.column < 0 || !s.plugin->columns[s.column].ioc)
-		return NULL;
-	const struct ioc_term *term = term_named(r, s.plugin->columns[s.column].ioc);
-	s.type = term ? term->type : IOC_NAME;
-	const struct run_wish wish = {
-		.plugin = s.plugin, .options = &none, .cancelled = cancelled
-	};
-	// What an image cannot say, it does not share.
-	ei_error_drop(run_plugin(session, &wish, &s.sink, &result));
-	return result.failure;
-}
-
-static ei_error *values_gather(struct refining *r)
-{
-	for (size_t i = 0; i < r->matched->image_count; i++) {
-		struct global own = *r->global;
-		struct profile_store store;
-		EI_OWNED(session) session = NULL;
-		own.file = r->matched->images[i].path;
-		own.output_dir = NULL;
-		EI_TRY(open_session(&own, &store, &session));
-		for (size_t j = 0; j < ARRAY_LENGTH(listed); j++)
-			EI_TRY(listed_take(r, session, &listed[j], UINT64_C(1) << i));
-	}
-	return NULL;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const struct shared *x = a, *y = b;
-	int order = strcasecmp(x->term, y->term);
-	return order ? order : strcasecmp(x->value, y->value);
-}
-
-static size_t values_join(struct refining *r)
-{
-	size_t kept = 0;
-	if (r->value_count)
-		qsort(r->values, r->value_count, sizeof *r->values, by_value);
-	for (size_t i = 0; i < r->value_count; i++) {
-		if (kept && !by_value(&r->values[kept - 1], &r->values[i]))
-			r->values[kept - 1].images |= r->values[i].images;
-		else
-			r->values[kept++] = r->values[i];
-	}
-	return kept;
-}
-
-static bool is_indicated(const struct ioc_node *node, const struct shared *value)
-{
-	if (node->kind == IOC_LEAF)
-		return node->leaf.length && strcasestr(value->value, node->leaf.value) &&
-		       !strcasecmp(node->leaf.term->name, value->term);
-	for (const struct ioc_node *child = node->first; child; child = child->next)
-		if (is_indicated(child, value)) // IOC_DEPTH_MAX deep
-			return true;
-	return false;
-}
-
-static ei_error *shared_add(struct refining *r, struct ioc_node *group, const struct shared *value)
-{
-	struct ioc_node *node = ei_alloc(r->arena, sizeof *node);
-	const struct ioc_term *term = term_named(r, value->term);
-	if (!node || !term)
-		return node ? NULL : no_memory();
-	node->kind = IOC_LEAF;
-	node->leaf = (struct ioc_leaf){ .term = term,
-		.value = value->value,
-		.length = value->length,
-		.condition = value->condition };
-	child_add(group, node);
-	return NULL;
-}
-
-static ei_error *shared_show(
-	struct refining *r, const struct shared *value, bool add, struct ioc_node *group)
-{
-	for (size_t i = 0; i < r->kept_count; i++)
-		if (is_indicated(r->kept[i].root, value))
-			return NULL;
-	text_clear(&r->text);
-	text_addf(&r->text, "%s %s %s", value->term, ioc_condition_name(value->condition),
-		value->value);
-	text_clear(&r->why);
-	text_addf(&r->why, "in all %zu suspect images, in none of %zu clean ones", r->hit_count,
-		r->matched->image_count - r->hit_count);
-	change_show(r, add ? "added" : "shared", r->text.data, r->why.data);
-	return add ? shared_add(r, group, value) : NULL;
-}
-
-static ei_error *shared_propose(struct refining *r, bool add)
-{
-	struct ioc_node *group = ei_alloc(r->arena, sizeof *group);
-	uint64_t all = (UINT64_C(1) << r->hit_count) - 1;
-	size_t shown = 0;
-	if (r->hit_count < 2 || r->hit_count >= IMAGES_MAX)
-		return listing_note(
-			&r->listing, "what suspects share is looked for in two or more of them");
-	if (!group)
-		return no_memory();
-	EI_TRY(values_gather(r));
-	size_t count = values_join(r);
-	r->indicator = NULL;
-	*group = (struct ioc_node){ .kind = IOC_OR, .id = "" };
-	for (size_t i = 0; i < count && shown < SHARED_SHOWN; i++) {
-		if (r->values[i].images != all)
-			continue;
-		shown++;
-		EI_TRY(shared_show(r, &r->values[i], add, group));
-	}
-	r->added = group->first != NULL;
-	if (r->added) {
-		struct ioc_indicator *kept = &r->kept[r->kept_count];
-		*kept = (struct ioc_indicator){ .id = "",
-			.name = "shared by suspects",
-			.description = "Shared by all suspect images, and in no clean one",
-			.file = "",
-			.root = group };
-		r->documents[r->kept_count++] = kept;
-	}
 	return NULL;
 }
 
@@ -587,12 +312,12 @@ static ei_error *file_write(struct refining *r, const char *path)
 	struct text lineage;
 	text_init(&lineage, 1 << 20);
 	for (size_t i = 0; i < r->kept_count; i++)
-		text_addf(&lineage, "%s%s: %s", i ? "\n" : "", name_of(r->documents[i]),
+		text_addf(&lineage, "%s%s: %s", i ? "\n" : "", refine_name(r->documents[i]),
 			r->documents[i]->description);
 	bool one = r->kept_count == 1;
 	const struct ioc_document document = {
 		.path = path,
-		.name = one || (r->added && r->kept_count == 2) ? name_of(r->documents[0])
+		.name = one || (r->added && r->kept_count == 2) ? refine_name(r->documents[0])
 								: "refined",
 		.description = one ? r->documents[0]->description : lineage.data,
 		.indicators = r->documents,
@@ -623,10 +348,10 @@ static void file_name(struct text *out, const char *folder, const char *name, si
 static ei_error *folder_write(struct refining *r, const char *folder)
 {
 	for (size_t i = 0; i < r->kept_count; i++) {
-		file_name(&r->text, folder, name_of(r->documents[i]), i + 1);
+		file_name(&r->text, folder, refine_name(r->documents[i]), i + 1);
 		const struct ioc_document document = {
 			.path = r->text.data,
-			.name = name_of(r->documents[i]),
+			.name = refine_name(r->documents[i]),
 			.description = r->documents[i]->description,
 			.indicators = &r->documents[i],
 			.count = 1,
@@ -662,7 +387,7 @@ static ei_error *refine(struct refining *r, bool add)
 	for (size_t i = 0; i < count && !r->error; i++)
 		EI_TRY(indicator_refine(r, ioc_set_at(r->matched->set, i)));
 	if (!r->error)
-		EI_TRY(shared_propose(r, add));
+		EI_TRY(refine_share(r, add));
 	if (r->error)
 		return r->error;
 	EI_TRY(refined_write(r));

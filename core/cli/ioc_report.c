@@ -21,7 +21,6 @@ enum {
 	PROCESSES_MIN = 24,
 	PROCESSES_MAX = 1000,
 	OPEN_HITS = 4,
-	NAMES_SHOWN = 300, // of hits that are not drawn
 	UNDECIDED_SHOWN = 200,
 	FILES_SHOWN = 300,
 	NOTES_SHOWN = 200,
@@ -221,7 +220,7 @@ static void hits_rest(struct report *r, size_t from)
 		"<p class=\"soft\">The same with <code>-r jsonl</code> has every tree with its "
 		"evidence.</p><ul>\n",
 		count);
-	for (; i < MIN(count, (size_t)NAMES_SHOWN); i++) {
+	for (; i < MIN(count, (size_t)HITS_NAMED); i++) {
 		const struct ioc_indicator *indicator =
 			ioc_set_at(r->matched->set, order[from + i]);
 		html_rawf(&r->page, "<li class=\"f\" id=\"i%zuh%zu\">", r->number, order[from + i]);

@@ -6,13 +6,16 @@
 #include "cli/ioc_cli.h"
 #include "out/html.h"
 
-enum { MARKS_KEPT = 6 };
+enum {
+	MARKS_KEPT = 6,
+	HITS_NAMED = 300, // at least so many hits of an image are on the page
+};
 
 // A process of the image that is drawn.
 struct report_process {
-	uint32_t first, next; // child, sibling: of those that are shown; UINT32_MAX: none
-	uint32_t marks;       // indicators that hit it
-	uint32_t indicators[MARKS_KEPT];
+	uint32_t first, next;        // child, sibling: of those that are shown; UINT32_MAX: none
+	uint32_t marks;              // indicators that hit it
+	uint32_t places[MARKS_KEPT]; // of these in the image's order
 	bool shown;
 };
 

@@ -23,24 +23,25 @@ static uint32_t index_of(const struct report *r, uint64_t pid)
 }
 
 // ---- marks ----------------------------------------------------------------------------------
-static void process_mark(struct report *r, uint64_t pid, size_t indicator)
+static void process_mark(struct report *r, uint64_t pid, size_t place)
 {
 	uint32_t index = index_of(r, pid);
 	if (index == NOBODY)
 		return;
 	struct report_process *process = &r->processes[index];
 	for (uint32_t i = 0; i < MIN(process->marks, (uint32_t)MARKS_KEPT); i++)
-		if (process->indicators[i] == indicator)
+		if (process->places[i] == place)
 			return;
 	if (process->marks < MARKS_KEPT)
-		process->indicators[process->marks] = (uint32_t)indicator;
+		process->places[process->marks] = (uint32_t)place;
 	process->marks++;
 }
 
-static void node_mark(struct report *r, size_t indicator, const struct ioc_node *group,
-	const struct ioc_node *node)
+static void node_mark(
+	struct report *r, size_t place, const struct ioc_node *group, const struct ioc_node *node)
 {
-	const struct ioc_verdict *verdict = &r->image->verdicts[indicator];
+	const struct ioc_verdict *verdict =
+		&r->image->verdicts[r->matched->orders[r->number][place]];
 	struct leaf_facts at = { 0 };
 	struct leaf_fact found;
 	if (verdict->nodes[node->index].truth != IOC_TRUE)
@@ -49,9 +50,9 @@ static void node_mark(struct report *r, size_t indicator, const struct ioc_node 
 		for (size_t i = 0; i < FACTS_OF_LEAF &&
 				   leaf_fact_next(r->image, group, &node->leaf, &at, &found);
 			i++)
-			process_mark(r, found.holder->pid, indicator);
+			process_mark(r, found.holder->pid, place);
 	for (const struct ioc_node *child = node->first; child; child = child->next)
-		node_mark(r, indicator, node->kind == IOC_AND ? node : group,
+		node_mark(r, place, node->kind == IOC_AND ? node : group,
 			child); // IOC_DEPTH_MAX deep
 }
 
@@ -101,7 +102,7 @@ ei_error *report_processes_plan(struct report *r, size_t shown_max)
 		return ei_fail(EI_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < r->image->by_truth[IOC_TRUE]; i++) {
 		size_t indicator = r->matched->orders[r->number][i];
-		node_mark(r, indicator, NULL, ioc_set_at(r->matched->set, indicator)->root);
+		node_mark(r, i, NULL, ioc_set_at(r->matched->set, indicator)->root);
 	}
 	shown_choose(r, shown_max);
 	shown_link(r);
@@ -159,15 +160,22 @@ static void state_say(struct report *r, const struct evidence_process *process)
 	}
 }
 
+static void mark_say(struct report *r, uint32_t place)
+{
+	size_t number = r->matched->orders[r->number][place];
+	bool link = place < HITS_NAMED;
+	if (link)
+		html_rawf(&r->page, "<a href=\"#i%zuh%zu\">", r->number, number);
+	html_say(&r->page, indicator_title(ioc_set_at(r->matched->set, number)));
+	html_raw(&r->page, link ? "</a>" : "");
+}
+
 static void marks_say(struct report *r, const struct report_process *process)
 {
 	uint32_t kept = MIN(process->marks, (uint32_t)MARKS_KEPT);
 	for (uint32_t i = 0; i < kept; i++) {
-		html_rawf(&r->page, "%s<a href=\"#i%zuh%u\">", i ? ", " : "", r->number,
-			process->indicators[i]);
-		html_say(&r->page,
-			indicator_title(ioc_set_at(r->matched->set, process->indicators[i])));
-		html_raw(&r->page, "</a>");
+		html_raw(&r->page, i ? ", " : "");
+		mark_say(r, process->places[i]);
 	}
 	if (process->marks > kept)
 		html_rawf(&r->page, " and %u more", process->marks - kept);

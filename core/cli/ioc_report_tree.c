@@ -12,7 +12,7 @@
 enum {
 	EVIDENCE_SHOWN = 5,
 	OTHERS_SHOWN = 12,     // conditions that are not met
-	TREE_BYTES = 96 << 10, // of the page for one indicator
+	TREE_BYTES = 48 << 10, // of the page for one indicator
 	LINE_BYTES = 16,
 	BYTES_SHOWN = 4 * LINE_BYTES,
 	DESCRIPTION_SHOWN = 4000,
@@ -270,16 +270,11 @@ static void children_show(struct report *r, const struct ioc_verdict *verdict,
 	html_raw(&r->page, "</ul>");
 }
 
-// A group of one is what is in it.
 static void node_show(struct report *r, const struct ioc_verdict *verdict,
 	const struct ioc_node *group, const struct ioc_node *node)
 {
 	static const char *const names[] = { "", "all of", "any of", "not" };
-	while (node->kind != IOC_LEAF && node->kind != IOC_NOT && node->first &&
-		!node->first->next) {
-		group = node->kind == IOC_AND ? node : group;
-		node = node->first;
-	}
+	node = node_seen(node, &group);
 	if (node->kind == IOC_LEAF) {
 		leaf_show(r, verdict, group, node);
 		return;

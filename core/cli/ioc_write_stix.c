@@ -152,26 +152,36 @@ static bool is_integer(const struct ioc_leaf *leaf)
 }
 
 // ---- conditions -----------------------------------------------------------------------------
-static const char split_why[] = "STIX has names and folders of files, and no part of both";
-static const char other_why[] = "STIX has no object path for it";
+static bool is_of_file(const struct ioc_node *group, const struct ioc_leaf *leaf)
+{
+	const char *type = handle_type_of(group);
+	if (strcasecmp(leaf->term->name, handle_name) != 0)
+		return halves_of(leaf) != NULL;
+	return type && !strcasecmp(type, "File");
+}
+
+// Why an object path for it cannot be had.
+static const char *path_why_not(const struct ioc_node *group, const struct ioc_leaf *leaf)
+{
+	const char *type = handle_type_of(group);
+	bool whole = leaf->condition == IOC_IS || leaf->condition == IOC_ENDS;
+	if (is_of_file(group, leaf))
+		return whole ? NULL : "STIX has names and folders of files, and no part of both";
+	if (!strcasecmp(leaf->term->name, handle_name) && type && strcasecmp(type, "Mutant") != 0)
+		return "STIX knows mutexes and files, not handles of other types";
+	return path_of(leaf) ? NULL : "STIX has no object path for it";
+}
 
 // Why a condition cannot be said; NULL: it can.
 static const char *why_not(const struct ioc_node *group, const struct ioc_leaf *leaf)
 {
-	const char *type = handle_type_of(group);
-	bool of_handle = !strcasecmp(leaf->term->name, handle_name);
-	bool of_file = of_handle && type && !strcasecmp(type, "File");
+	const char *path = path_why_not(group, leaf);
+	if (path)
+		return path;
 	if (!leaf->length)
 		return "there is no value to compare with";
 	if (leaf->condition >= IOC_PRESENT || leaf->reason)
 		return "STIX has no such condition";
-	if (of_handle && type && !of_file && strcasecmp(type, "Mutant") != 0)
-		return "STIX knows mutexes and files, not handles of other types";
-	if ((of_file || (!of_handle && halves_of(leaf))) && leaf->condition != IOC_IS &&
-		leaf->condition != IOC_ENDS)
-		return split_why;
-	if (!path_of(leaf) && !halves_of(leaf))
-		return other_why;
 	if (leaf->term->type == IOC_NUMBER && !is_integer(leaf))
 		return "it is not a whole number";
 	return text_is_writable(leaf->value, leaf->length) ? NULL : "it is not text";
@@ -208,10 +218,8 @@ struct said {
 static void leaf_add(
 	struct text *out, const struct ioc_node *group, const struct ioc_leaf *leaf, bool negated)
 {
-	const char *type = handle_type_of(group);
-	bool of_handle = !strcasecmp(leaf->term->name, handle_name);
 	const struct halves *halves = halves_of(leaf);
-	if (halves && (!of_handle || (type && !strcasecmp(type, "File")))) {
+	if (halves && is_of_file(group, leaf)) {
 		halves_add(out, halves, leaf, negated);
 		return;
 	}
