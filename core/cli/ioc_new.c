@@ -551,6 +551,7 @@ ei_error *ioc_new(
 	EI_OWNED(ei_arena) arena = NULL;
 	EI_OWNED(ioc_set) terms = NULL;
 	EI_TRY(wish_read(global, &wish));
+	EI_TRY(ioc_write_check(global->output_dir));
 	EI_TRY(ei_arena_create(256 << 20, &arena));
 	EI_TRY(ioc_set_create(&how, &terms));
 	m.arena = arena;

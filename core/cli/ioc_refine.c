@@ -426,6 +426,8 @@ ei_error *ioc_refine(
 	if (!global->output_dir)
 		return ei_fail(
 			EI_E_USAGE, "ioc refine: where to? -o FILE.ioc, FILE.json, or a folder");
+	if (!is_folder(global->output_dir))
+		EI_TRY(ioc_write_check(global->output_dir));
 	struct global own = *global;
 	own.output_dir = NULL; // is a file
 	EI_TRY(match_all(&own, plugins, &wish, &matched));

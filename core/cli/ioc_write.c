@@ -257,6 +257,19 @@ static ei_error *file_write(const char *path, const struct text *text)
 	return failed ? ei_fail(EI_E_IO, "cannot write '%s': %s", path, strerror(errno)) : NULL;
 }
 
+ei_error *ioc_write_check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct text folder;
+	if (!access(path, F_OK))
+		return ei_fail(EI_E_IO, "cannot write '%s': %s", path, strerror(EEXIST));
+	text_init(&folder, 1 << 16);
+	text_add(&folder, slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
+	int why = access(folder.data ? folder.data : "", W_OK) ? errno : 0;
+	text_deinit(&folder);
+	return why ? ei_fail(EI_E_IO, "cannot write '%s': %s", path, strerror(why)) : NULL;
+}
+
 ei_error *ioc_write(const struct ioc_document *document, struct text *notes)
 {
 	struct writing w = { .rows = document->rows };

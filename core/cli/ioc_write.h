@@ -19,6 +19,10 @@ struct ioc_document {
 EI_CHECKED ei_error *ioc_write(const struct ioc_document *document, struct text *notes);
 
 enum { UUID_TEXT = 37 };
+
+// The same refusals before any work is done: there is such a file, or its folder cannot be written.
+EI_CHECKED ei_error *ioc_write_check(const char *path);
+
 void uuid_make(char out[UUID_TEXT]);
 void iso_now(char out[32]); // "2024-05-01T10:00:00Z"
 
