@@ -67,9 +67,12 @@ def read(path):
             params.setdefault(element.get('ref-id'), {})[element.get('name')] = \
                 part(element, 'value').text or ''
     for element in file.iter():
-        top = part(element, 'Indicator') if local(element) in ('definition', 'criteria') else None
+        holder = next((part(element, name) for name in ('definition', 'criteria')
+                       if part(element, name) is not None), None)
+        top = part(holder, 'Indicator') if holder is not None else None
         if top is not None:
             roots.append(tree(top, [0]))
+            roots[-1].id = element.get('id') or ''
             for node in roots[-1].leaves():
                 node.params = params.get(node.id, {})
     return roots
