@@ -32,7 +32,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: fill IMAGE <BYTES\n");
 		return 2;
 	}
-	for (off_t at = PAGE_SIZE; (at = lseek(image, at, SEEK_HOLE)) >= 0 && at < status.st_size;) {
+	for (off_t at = PAGE_SIZE;
+		(at = lseek(image, at, SEEK_HOLE)) >= 0 && at < status.st_size;) {
 		off_t data = lseek(image, at, SEEK_DATA);
 		off_t end = data < 0 ? status.st_size : data;
 		if (!hole_fill(image, at, end))
