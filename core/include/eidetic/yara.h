@@ -77,10 +77,9 @@ typedef struct ei_yara_match {
 typedef bool ei_yara_found(ei_run *run, void *context, const ei_yara_match *match);
 
 // Scan, and call `found` in this thread: range after range, by rule and address within each.
-// Regions that were not scanned to their end, because of their size or of time, leave a note, and so
-// do strings that match more often in one than --max-matches says. YARA itself counts no more than
-// a million.
-// EI_E_NOMEM.
+// Regions that were not scanned to their end, because of their size or of time, leave a note, and
+// so do strings that match more often in one than --max-matches says. YARA itself counts no more
+// than a million. EI_E_NOMEM.
 EI_API EI_CHECKED ei_error *ei_yara_process(ei_run *run, const ei_yara *rules,
 	const eprocess *process, ei_yara_found *found, void *context);
 EI_API EI_CHECKED ei_error *ei_yara_kernel(
