@@ -97,7 +97,7 @@ claim only_what_is_named_is_run "$(grep '^# note: .* rows in' "$work/out" | grep
 set -- --from handles --where process=prnspool.exe --where type=Mutant --from printkey --where 'key~CurrentVersion\Run' \
 	--from netscan --where owner=prnspool.exe
 run -f "$work/first" ioc new --name prnspool "$@" -o "$work/new.ioc"
-claim new_is_written "$([ "$status" = 0 ] && [ -s "$work/new.ioc" ] || cat "$work/err")"
+claim new_is_written "$([ "$status" = 0 ] && [ -s "$work/new.ioc" ] || { echo "status $status"; cat "$work/err"; })"
 schema=${EIDETIC_SHARED:-../shared}/data/openioc/spec/OpenIOC_1.1/schemas/ioc.xsd
 if [ -f "$schema" ] && command -v xmllint >/dev/null; then
 	claim new_is_valid "$(xmllint --noout --schema "$schema" "$work/new.ioc" 2>&1 | grep -v validates)"
@@ -180,7 +180,7 @@ assert sum(r["kind"] == "image" for r in rows) == 2' "$work/out" 2>&1)"
 ioc markup 'ProcessItem/name|is|&lt;script&gt;alert(1)&lt;/script&gt;' 'ProcessItem/name|is|prnspool.exe'
 run -f "$work/first" -r html -o "$work/page" ioc match --ioc "$work/markup.ioc" "$work/process.ioc"
 page=$work/page/ioc-report.html
-claim page_is_written "$([ "$status" = 0 ] && [ -s "$page" ] || cat "$work/err")"
+claim page_is_written "$([ "$status" = 0 ] && [ -s "$page" ] || { echo "status $status"; cat "$work/err"; })"
 claim page_has_no_foreign_markup "$([ "$(grep -o '<script' "$page" | wc -l)" = 1 ] || grep -c '<script' "$page")"
 claim page_lets_nothing_foreign_run "$(grep -q "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-[A-Za-z0-9+/]*='; script-src 'sha256-[A-Za-z0-9+/]*='\"" "$page" || grep -i security "$page")"
 claim page_says_what_the_image_is "$(grep -q '2024-05-02T09:00:00.*Z' "$page" && grep -q '19041' "$page" || echo missing)"
@@ -200,7 +200,7 @@ END
 "$build/forge" --profile win10-19041-x64 --scenario "$work/hostile.json" --size 512M -o "$work/<img src=x onerror=alert(5)>" >"$work/forge.log" 2>&1 || cat "$work/forge.log"
 ioc hostile 'ProcessItem/name|contains|&lt;script' 'ProcessItem/arguments|contains|javascript:' 'ProcessItem/HandleList/Handle/Name|contains|onload=' 'ProcessItem/StringList/string|contains|evilmark'
 run -f "$work/<img src=x onerror=alert(5)>" -r html -o "$work/hostile" ioc match --ioc "$work/hostile.ioc"
-claim hostile_page_is_written "$([ "$status" = 0 ] && [ -s "$work/hostile/ioc-report.html" ] || cat "$work/err")"
+claim hostile_page_is_written "$([ "$status" = 0 ] && [ -s "$work/hostile/ioc-report.html" ] || { echo "status $status"; cat "$work/err"; })"
 claim hostile_page_has_no_foreign_element "$(python3 - "$work/hostile/ioc-report.html" <<'END'
 import html.parser, sys
 known = set('html head meta title style body a header p h1 h2 h3 ul li b span main table thead tr th tbody td div label '
