@@ -50,12 +50,20 @@ def leaf(item):
 
 def tree(element, count):
     node = leaf(element) if local(element) == 'IndicatorItem' else Node(element.get('operator'))
+    node.id = element.get('id')
     node.index = count[0]
     count[0] += 1
     if node.kind != 'leaf':
         node.children = [tree(child, count) for child in element
                          if local(child) in ('Indicator', 'IndicatorItem')]
     return node
+
+
+# What is said of a group is said of all that is in it.
+def params_give(node, params, above):
+    node.params = {**above, **params.get(node.id, {})}
+    for child in node.children:
+        params_give(child, params, node.params)
 
 
 # The trees of a file: one in a document, many where STIX wraps them.
@@ -72,7 +80,6 @@ def read(path):
         top = part(holder, 'Indicator') if holder is not None else None
         if top is not None:
             roots.append(tree(top, [0]))
-            roots[-1].id = element.get('id') or ''
-            for node in roots[-1].leaves():
-                node.params = params.get(node.id, {})
+            roots[-1].document = element.get('id') or ''
+            params_give(roots[-1], params, {})
     return roots

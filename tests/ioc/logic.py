@@ -117,6 +117,7 @@ TERMS = {
     'email/subject': ('mail', 'text'),
     'email/attachment/name': ('mail', 'text'),
     'yara/textstring': ('rule', 'text'),
+    'yara/hexstring': ('rule', 'bytes'),
 }
 PATHS = ('path', 'folder', 'parent_path', 'dll')
 NUMBERS = ('pid', 'ppid', 'size', 'remote_port', 'local_port', 'export_count')
@@ -125,7 +126,7 @@ VERSION = ('OriginalFilename', 'FileDescription')
 IMAGE = ('linked', 'export_name', 'exported', 'export_count', 'import_module', 'imported',
          'pe_section') + VERSION
 # Blanks at the ends of these are a part of what is meant.
-AS_WRITTEN = ('command', 'data', 'text', 'host', 'head', 'description')
+AS_WRITTEN = ('command', 'data', 'text', 'host', 'head', 'bytes', 'description')
 # In these blanks never count; in all others but those above they do not where the whole is meant.
 NAMED = ('name', 'parent_name', 'object', 'type', 'owner', 'display')
 # Not all of them are in memory, so that what is not found may be there.
@@ -216,7 +217,27 @@ def is_host(text, name):
     return re.search(r'(?i)(?<![\w.-])%s(?![\w-]|\.[\w-])' % re.escape(name), text) is not None
 
 
+# A pattern of bytes, as an expression over text of a byte a character.
+def bytes_pattern(pattern):
+    parts = []
+    for word in re.findall(r'[0-9a-fA-F?]{2}|\[[^]]*\]|[(|)]', pattern):
+        jump = re.fullmatch(r'\[(\d*)-?(\d*)\]', word)
+        if jump:
+            parts.append('.{%s,%s}' % (jump.group(1) or 0, jump.group(2) or
+                                       ('' if '-' in word else jump.group(1))))
+        elif word in '(|)':
+            parts.append(word)
+        elif '?' in word:
+            parts.append('[%s]' % ''.join('\\x%02x' % i for i in range(256) if all(
+                c in ('?', d) for c, d in zip(word.lower(), '%02x' % i))))
+        else:
+            parts.append('\\x' + word)
+    return ''.join(parts)
+
+
 def texts(value, leaf, kind):
+    if kind == 'bytes':
+        return re.search('(?s)' + bytes_pattern(leaf.value), value) is not None
     wanted = leaf.value
     if leaf.condition == 'is' and kind not in AS_WRITTEN or kind in NAMED:
         wanted = wanted.strip()
@@ -264,7 +285,7 @@ def fits(thing, leaf, name):
         return PERHAPS
     if any(fits_one(str(value), leaf, name) for value in values):
         return YES
-    return PERHAPS if name in ('text', 'host', 'head') else NO
+    return PERHAPS if name in ('text', 'host', 'head', 'bytes') else NO
 
 
 # ---- trees ---------------------------------------------------------------------------------------

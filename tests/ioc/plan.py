@@ -171,7 +171,7 @@ class Planner:
                 for middle in ('\\', 'x\\', '\\x\\'):
                     yield head + place + middle + file
         for path, head, file in itertools.product(
-                whole, ('', 'C:', 'C:\\', 'C:\\Data', 'C:\\Data\\', 'C:\\Data\\x'),
+                whole + ['C' + path[1:] for path in whole if path[1:3] == ':\\'], ('', 'C:', 'C:\\', 'C:\\Data', 'C:\\Data\\', 'C:\\Data\\x'),
                 [''] + ['\\' + f for f in files] + files):
             yield head + path + file
 

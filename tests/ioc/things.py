@@ -93,14 +93,14 @@ def section_of(p, process, pid):
 
 def texts_of(p, kind, process, pid):
     own = []
-    for name in ('text', 'host'):
+    for name in ('text', 'host', 'bytes'):
         for leaf in p.leaves(kind, name):
             if leaf.negated or leaf.condition in ('greater-than', 'less-than'):
                 continue
             text = text_for([leaf], name, lambda t, one=leaf, n=name: logic.texts(t, one, n), [''])
             text = p.twisted([leaf], text, lambda t, some: all(logic.texts(t, one, name)
                                                                for one in some))
-            p.note([leaf], pid, text)
+            p.note([leaf], pid, '' if name == 'bytes' else text)
             wide = len(own) % 2 == 1 if kind != 'rule' else 'yara/wide' in leaf.params
             own.append((text, wide))
             p.texts.append((pid, None, text))
@@ -226,6 +226,8 @@ def file_add(p):
             'content': region['content'] if texts else [{'offset': 4000, 'text': 'sample'}]}
     if texts:
         file['data'] = True
+    if not file.get('sparse'):
+        p.heads[path] = '.' * 64  # zeroes, as text
     if p.leaves('file', 'head'):
         head = p.text('file', 'head', ['sample'])
         file['content'] = [{'offset': 0, 'hex': hexadecimal(head, False)}]

@@ -188,10 +188,11 @@ def add_texts(world, things, texts):
         for kind in ('network', 'history', 'request', 'resolver', 'mail', 'rule'):
             holder = next((t for t in world[kind] if t.pid == pid), None)
             if holder is None:
-                holder = Thing(pid=[pid], text=[], host=[])
+                holder = Thing(pid=[pid], text=[], host=[], bytes=[])
                 world[kind].append(holder)
             holder.properties['text'].append(text)
             holder.properties['host'].append(text)
+            holder.properties['bytes'].append(text)
 
 
 def world(path, texts, heads):
@@ -205,8 +206,12 @@ def world(path, texts, heads):
         'driver': [Thing(name=[row['name']]) for row in table['modules'] + table['driverscan']],
         'network': [], 'history': [], 'request': [], 'resolver': [], 'mail': [], 'rule': [],
     }
+    # How a file begins is known where the plan has written it, and of programs.
+    mapped = {paths(row['mapped'] or row['file'])[0].lower() for row in table['vadinfo']
+              if row['mapped'] or row['file']}
     for thing in result['file']:
-        head = heads.get('C:' + paths(thing.properties['path'][0])[0])
+        own = paths(thing.properties['path'][0])[0]
+        head = heads.get('C:' + own) or ('MZ' if own.lower() in mapped else None)
         thing.properties['head'] = None if head is None else [head]
     add_images(table, result)
     add_texts(result, things, texts)

@@ -24,7 +24,7 @@ class CannotAnswer(Exception):
 # ---- a text that a regular expression matches ----------------------------------------------------
 def set_sample(items):
     negated = items and items[0][0] == sre.NEGATE
-    inside = [c for c in ANY + ''.join(chr(i) for i in range(33, 127))
+    inside = [c for c in ANY + ''.join(chr(i) for i in [*range(33, 127), *range(256)])
               if any(set_has(c, item) for item in items if item[0] != sre.NEGATE) != negated]
     if not inside:
         raise CannotAnswer('no sample of a set')
@@ -81,6 +81,8 @@ def is_anchored(leaf, sign):
 
 
 def alternatives(leaf, name):
+    if name == 'bytes':
+        return list(dict.fromkeys(samples('(?s)' + logic.bytes_pattern(leaf.value))))
     if leaf.condition == 'matches':
         return list(dict.fromkeys(samples(leaf.value)))
     value = leaf.value if name in logic.AS_WRITTEN else leaf.value.strip()
