@@ -21,6 +21,7 @@ enum {
 	PROCESSES_MIN = 24,
 	PROCESSES_MAX = 1000,
 	OPEN_HITS = 4,
+	LEAD_NAMES = 8, // images that the first sentences name
 	UNDECIDED_SHOWN = 200,
 	FILES_SHOWN = 300,
 	NOTES_SHOWN = 200,
@@ -80,6 +81,27 @@ static void tiles_show(struct report *r)
 	html_raw(&r->page, "</ul>\n");
 }
 
+// "Suspect: first.raw, second.raw. Not read: third.raw."
+static void images_named(struct report *r, const char *what, enum ioc_truth truth, bool failed)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < r->matched->image_count; i++) {
+		size_t number = r->matched->ranking[i];
+		const struct matched_image *image = &r->matched->images[number];
+		if (image_truth(image) != truth || (image->failure != NULL) != failed)
+			continue;
+		if (++count > LEAD_NAMES)
+			continue;
+		html_rawf(&r->page, "%s%s", count == 1 ? what : ", ", count == 1 ? ": " : "");
+		html_rawf(&r->page, "<a href=\"#i%zu\">", number);
+		html_say(&r->page, image->path);
+		html_raw(&r->page, "</a>");
+	}
+	if (count > LEAD_NAMES)
+		html_rawf(&r->page, " and %zu more", count - LEAD_NAMES);
+	html_raw(&r->page, count ? ". " : "");
+}
+
 static void top_show(struct report *r)
 {
 	char now[32];
@@ -87,7 +109,11 @@ static void top_show(struct report *r)
 	html_raw(&r->page, "<a class=\"skip\" href=\"#images\">to the images</a>\n<header>"
 			   "<p class=\"kicker\">Memory examination</p>\n"
 			   "<h1>Indicators of compromise in memory</h1>\n<p class=\"soft\">");
-	html_rawf(&r->page, "Written %s by Eidetic %s. Times are UTC.</p>\n", now, EI_VERSION);
+	html_rawf(&r->page, "Written %s by Eidetic %s. Times are UTC.</p>\n<p>", now, EI_VERSION);
+	images_named(r, "Suspect", IOC_TRUE, false);
+	images_named(r, "Nothing found in", IOC_FALSE, false);
+	images_named(r, "Could not be read", IOC_UNKNOWN, true);
+	html_raw(&r->page, "</p>\n");
 	tiles_show(r);
 	html_raw(&r->page, "</header>\n<main>\n");
 }
