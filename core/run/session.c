@@ -106,7 +106,10 @@ static ei_error *profile_near(
 	if (error && ei_error_code(error) != EI_E_REQUIREMENT)
 		return error;
 	if (error) {
-		say_how(session, *why ? why : "no profile", *why ? "" : ei_error_text(error));
+		// Where there is a symbol file to look for, that is what helps.
+		bool is_known = session->identity.pdb[0];
+		say_how(session, *why ? why : "no profile",
+			*why && is_known ? "" : ei_error_text(error));
 		ei_error_drop(error);
 		return NULL;
 	}

@@ -66,6 +66,13 @@ LC_ALL=C sed -i 's/Vad\([lSFm ]\)/Wad\1/g' "$work/image"
 verified nodes_with_another_tag
 claim failed_test_is_no_reason_for_another_layout "$(profile | grep -q '(win2003-sp1-x86)' || profile)"
 
+# Without a record there is no symbol file to look for: what was tried instead is said.
+forge image --profile win10-17134-x64 --scenario samples/scenarios/rsds-paged-out.json
+LC_ALL=C sed -i 's/System\x00\x00\x00/Sxstem\x00\x00\x00/g' "$work/image"
+run -q -f "$work/image" info
+claim no_record_and_no_layout_says_both "$(
+	profile | grep -q 'record cannot be read: the System process is found with none of' || profile)"
+
 # ---- members that lie elsewhere -------------------------------------------------------------
 # moved MEMBER BYTES: of the symbol file last written, $work/moved.json, where _EPROCESS has that
 # member and all behind it further on.
