@@ -364,8 +364,8 @@ struct ioc_hit {
 	uint64_t mark;         // of the entity, or of ioc_evidence_hit()
 	bool maybe;            // IOC_CUT, IOC_OUT_OF_STEPS
 	bool approximate;      // a relative registry path, a drive that had to be guessed
-	bool device;           // only as "\Device\...", of a path that has a drive: not for negated
-			       // conditions
+	bool device;           // only as "\Device\...", of a path that has a drive, or of all that
+			       // have one: not for negated conditions
 };
 
 // The hits of an atom, by entity. Borrowed; until more evidence comes.

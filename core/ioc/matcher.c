@@ -277,14 +277,27 @@ static void found_pattern(void *context, uint32_t tag, size_t start, size_t end)
 	give(run, pattern->atom, false, false);
 }
 
+// Whether an expression is true of whatever has a drive, such as "^[a-z]:": then it says how paths
+// are written where its author looked, and nothing of the file. Drives that nobody means will tell.
+static bool is_about_writing(const struct run *run, struct regex *regex)
+{
+	return run->candidate->type == IOC_PATH && run->length > 2 && run->text[1] == ':' &&
+	       regex_find(regex, "q:\\", 3) == REGEX_FOUND &&
+	       regex_find(regex, "z:\\", 3) == REGEX_FOUND;
+}
+
 static void try_regexes(const struct run *run, const struct vector *atoms)
 {
 	for (size_t i = 0; i < atoms->count; i++) {
 		uint32_t index = ((const uint32_t *)atoms->items)[i];
-		enum regex_result result =
-			regex_find(atom_of(run, index)->regex, run->text, run->length);
-		if (result != REGEX_ABSENT)
-			give(run, index, result == REGEX_GIVEN_UP || run->candidate->cut, false);
+		struct regex *regex = atom_of(run, index)->regex;
+		enum regex_result result = regex_find(regex, run->text, run->length);
+		struct run as = *run;
+		if (result == REGEX_ABSENT)
+			continue;
+		if (result == REGEX_FOUND && is_about_writing(run, regex))
+			as.flags |= SPELLING_DEVICE;
+		give(&as, index, result == REGEX_GIVEN_UP || run->candidate->cut, false);
 	}
 }
 

@@ -264,6 +264,10 @@ def fits_one(value, leaf, kind):
         return times(value, leaf)
     if kind in PATHS:
         spelled = paths(value)
+        # That a path has a drive is no reason to leave a file out.
+        if leaf.negated and leaf.condition == 'matches' and all(
+                re.search(leaf.value, drive, re.IGNORECASE) for drive in ('q:\\', 'z:\\')):
+            spelled = [one for one in spelled if one[1:2] != ':'] or spelled[:1]
         if kind == 'folder':
             spelled = [s for one in spelled for s in (one, one + '\\')]
     elif kind in ('key',) or (kind == 'path' and value.upper().startswith('\\REGISTRY\\')):

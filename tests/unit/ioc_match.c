@@ -288,6 +288,22 @@ static void a_device_path_does_not_count_against_a_drive(void **state)
 	assert_truth(says(FULL, ei_str("\\Device\\Mup\\host\\x.dll")), IOC_FALSE);
 }
 
+static void that_a_path_has_a_drive_does_not_count_against_it(void **state)
+{
+	(void)state;
+	// Written for events that have drives where the file is not on the system's.
+	with_leaf(FULL, "matches", NEGATED, "^[a-z]:\\d*\\\\");
+	assert_truth(says(FULL, ei_str("C:\\Windows\\x.dll")), IOC_TRUE);
+	with_leaf(FULL, "matches", PLAIN, "^[a-z]:\\d*\\\\");
+	assert_truth(says(FULL, ei_str("C:\\Windows\\x.dll")), IOC_TRUE);
+	with_leaf(FULL, "matches", NEGATED, "^[a-z]:\\\\Windows");
+	assert_truth(says(FULL, ei_str("C:\\Windows\\x.dll")), IOC_FALSE);
+	with_leaf(FULL, "matches", NEGATED, "^c:");
+	assert_truth(says(FULL, ei_str("C:\\Windows\\x.dll")), IOC_FALSE);
+	with_leaf(FULL, "matches", NEGATED, ".");
+	assert_truth(says(FULL, ei_str("C:\\Windows\\x.dll")), IOC_FALSE);
+}
+
 static void parts_of_paths_answer_their_terms(void **state)
 {
 	static const struct claim claims[] = {
@@ -298,6 +314,10 @@ static void parts_of_paths_answer_their_terms(void **state)
 		{ "FileItem/FilePath", "is", PLAIN, "C:\\x\\", "C:\\x\\a.exe", IOC_TRUE },
 		{ "FileItem/FilePath", "is", PLAIN, "windows\\temp", "C:\\Windows\\Temp\\a.exe",
 			IOC_TRUE },
+		{ "FileItem/FilePath", "is", PLAIN, "windows\\temp", "\\Windows\\Temp\\a.exe",
+			IOC_TRUE },
+		{ FULL, "is", PLAIN, "C:\\Windows\\a.exe", "\\Windows\\a.exe", IOC_TRUE },
+		{ FULL, "starts-with", PLAIN, "C:\\host", "\\\\host\\share\\a.exe", IOC_FALSE },
 		{ "FileItem/FilePath", "contains", PLAIN, "a.exe", "C:\\x\\a.exe", IOC_FALSE },
 		{ "FileItem/FileExtension", "is", PLAIN, ".exe", "C:\\x\\a.exe", IOC_TRUE },
 		{ "FileItem/FileExtension", "is", PLAIN, "exe", "C:\\x\\a.exe", IOC_TRUE },
@@ -706,6 +726,8 @@ int main(void)
 		cmocka_unit_test_teardown(paths_are_compared_in_every_spelling, tear_down),
 		cmocka_unit_test_teardown(a_known_volume_has_its_letter, tear_down),
 		cmocka_unit_test_teardown(a_device_path_does_not_count_against_a_drive, tear_down),
+		cmocka_unit_test_teardown(
+			that_a_path_has_a_drive_does_not_count_against_it, tear_down),
 		cmocka_unit_test_teardown(parts_of_paths_answer_their_terms, tear_down),
 		cmocka_unit_test_teardown(keys_are_compared_from_every_root, tear_down),
 		cmocka_unit_test_teardown(only_the_current_control_set_is_current, tear_down),
