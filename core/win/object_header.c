@@ -31,6 +31,24 @@ uint32_t object_optional_bytes(const ei_run *run, uint8_t mask)
 
 // ---- type -----------------------------------------------------------------------------------
 
+// True when System has the type that it must have.
+static bool cookie_fits(ei_run *run, const struct object_types *types)
+{
+	uint64_t pointer;
+	if (!ei_symbol(run, "PsInitialSystemProcess", &pointer))
+		return false;
+	uint64_t system = ei_u64_or(ei_read_ptr(run, NULL, pointer), 0);
+	if (!system)
+		return false;
+	object_header header = object_header_of(run, NULL, system);
+	ei_val type = object_type_address(run, types, &header);
+	if (!ei_has(type))
+		return false;
+	object_type about = ei_at(run, object_type, type.u);
+	ei_val name = ei_get(about, Name);
+	return ei_has(name) && name.length == 7 && !memcmp(name.s, "Process", 7);
+}
+
 struct object_types object_types_read(ei_run *run)
 {
 	struct object_types types = { 0 };
@@ -44,6 +62,9 @@ struct object_types object_types_read(ei_run *run)
 	if (!ei_has(value))
 		types.table = 0;
 	types.cookie = (uint8_t)ei_u64_or(value, 0);
+	// It may be 0, and so may a page that is missing.
+	if (types.table && !types.cookie && !cookie_fits(run, &types))
+		types.table = 0;
 	return types;
 }
 
