@@ -3,9 +3,10 @@
 #include "ioc/regex_literal.h"
 
 #include "base/base.h"
+#include <ctype.h>
 #include <stdlib.h>
 
-enum { LITERAL_SHORTEST = 3 };
+enum { LITERAL_SHORTEST = 3, BYTES_LEAST = 4 };
 
 struct scan {
 	const char *at, *end;
@@ -204,4 +205,53 @@ size_t regex_literal(const char *pattern, size_t length, char *out)
 	run_end(&scan);
 	free(scan.run);
 	return scan.best_length >= LITERAL_SHORTEST ? scan.best_length : 0;
+}
+
+// ---- bytes ----------------------------------------------------------------------------------
+// What a scan for bytes wants: that of three bytes in a row two are known.
+static bool is_rare(const char *hex, size_t bytes)
+{
+	size_t known = 0, near = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		bool here = hex[2 * i] != '?';
+		known += here;
+		near |= (size_t)(here && ((i && hex[2 * i - 2] != '?') ||
+						 (i > 1 && hex[2 * i - 4] != '?')));
+	}
+	return known >= BYTES_LEAST && near;
+}
+
+// One byte at `at`: how much of the pattern it is, 0 where there is another thing.
+static size_t byte_take(const char *at, size_t left, char hex[2])
+{
+	if (left && *at == '.') {
+		hex[0] = hex[1] = '?';
+		return 1;
+	}
+	if (left < 4 || at[0] != '\\' || at[1] != 'x' || !isxdigit((unsigned char)at[2]) ||
+		!isxdigit((unsigned char)at[3]))
+		return 0;
+	hex[0] = at[2];
+	hex[1] = at[3];
+	return 4;
+}
+
+size_t regex_bytes(const char *pattern, size_t length, char *out)
+{
+	size_t at = 0, bytes = 0;
+	if (memchr(pattern, '|', length))
+		return 0;
+	for (size_t taken; (taken = byte_take(pattern + at, length - at, out + 2 * bytes));
+		at += taken)
+		bytes++;
+	// A quantifier counts for the last byte, which may then be absent; a class only says what
+	// follows.
+	if (at < length && pattern[at] != '[') {
+		if (!memchr("?*+{", pattern[at], 4) || !bytes)
+			return 0;
+		bytes--;
+	}
+	while (bytes && out[2 * bytes - 1] == '?')
+		bytes--;
+	return is_rare(out, bytes) ? 2 * bytes : 0;
 }

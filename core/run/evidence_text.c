@@ -44,10 +44,12 @@ bool evidence_texts_say(const struct ioc_term *term)
 
 // ---- literals -------------------------------------------------------------------------------
 // What is searched for an atom. Atoms with the same text share it.
+enum literal_kind { LITERAL_TEXT, LITERAL_NAME, LITERAL_BYTES, LITERAL_KINDS };
+
 struct literal {
-	const char *text; // lower case
+	const char *text; // lower case; of bytes in hexadecimal
 	uint32_t length;
-	bool labels;    // also as DNS has names
+	enum literal_kind kind;
 	uint32_t first; // of its atoms
 };
 
@@ -86,9 +88,9 @@ static bool grow(void **items, size_t count, size_t *room, size_t size)
 	return true;
 }
 
-static uint64_t text_hash(const char *text, size_t length, bool labels)
+static uint64_t text_hash(const char *text, size_t length, unsigned kind)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) + labels;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) + kind;
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
 	return hash ^ hash >> 31;
@@ -104,7 +106,7 @@ static bool slots_grow(struct texts *t)
 		return false;
 	for (uint32_t i = 0; i < t->literal_count; i++) {
 		const struct literal *l = &t->literals[i];
-		size_t at = text_hash(l->text, l->length, l->labels) & (room - 1);
+		size_t at = text_hash(l->text, l->length, l->kind) & (room - 1);
 		while (slots[at])
 			at = (at + 1) & (room - 1);
 		slots[at] = i + 1;
@@ -115,28 +117,34 @@ static bool slots_grow(struct texts *t)
 	return true;
 }
 
-static uint32_t literal_get(struct texts *t, const char *text, uint32_t length, bool labels)
+static uint32_t literal_get(
+	struct texts *t, const char *text, uint32_t length, enum literal_kind kind)
 {
 	if (!slots_grow(t) || !grow((void **)&t->literals, t->literal_count, &t->literal_room,
 				      sizeof *t->literals))
 		return UINT32_MAX;
-	size_t at = text_hash(text, length, labels) & (t->slot_room - 1);
+	size_t at = text_hash(text, length, kind) & (t->slot_room - 1);
 	for (; t->slots[at]; at = (at + 1) & (t->slot_room - 1)) {
 		const struct literal *l = &t->literals[t->slots[at] - 1];
-		if (l->length == length && l->labels == labels && !memcmp(l->text, text, length))
+		if (l->length == length && l->kind == kind && !memcmp(l->text, text, length))
 			return t->slots[at] - 1;
 	}
 	char *copy = arena_text(t->arena, text, length);
 	if (!copy || t->literal_count == LITERALS_MAX)
 		return UINT32_MAX;
-	t->literals[t->literal_count] = (struct literal){ copy, length, labels, UINT32_MAX };
+	t->literals[t->literal_count] = (struct literal){ copy, length, kind, UINT32_MAX };
 	t->slots[at] = (uint32_t)++t->literal_count;
 	return (uint32_t)t->literal_count - 1;
 }
 
-// The text that every match of an atom has in it.
-static uint32_t atom_literal(const struct ioc_atom *atom, char *out)
+// The text, or the bytes, that every match of an atom has in it.
+static uint32_t atom_literal(const struct ioc_atom *atom, char *out, enum literal_kind *kind)
 {
+	size_t bytes =
+		atom->condition == IOC_MATCHES ? regex_bytes(atom->value, atom->length, out) : 0;
+	*kind = bytes ? LITERAL_BYTES : ioc_term_is_host(atom->term) ? LITERAL_NAME : LITERAL_TEXT;
+	if (bytes)
+		return (uint32_t)bytes;
 	if (atom->condition == IOC_MATCHES)
 		return (uint32_t)regex_literal(atom->value, atom->length, out);
 	if (atom->condition > IOC_ENDS)
@@ -149,13 +157,14 @@ static uint32_t atom_literal(const struct ioc_atom *atom, char *out)
 static ei_error *atom_add(struct texts *t, uint32_t index)
 {
 	const struct ioc_atom *atom = ioc_atom(t->evidence->wish.program, index);
-	char *text = ei_alloc(t->arena, (size_t)atom->length + 1);
+	char *text = ei_alloc(t->arena, (size_t)atom->length * 2 + 1);
+	enum literal_kind kind;
 	if (!text)
 		return ei_fail(EI_E_NOMEM, "out of memory");
-	uint32_t length = atom_literal(atom, text);
+	uint32_t length = atom_literal(atom, text, &kind);
 	if (length < EI_TERM_SHORTEST || length > EI_TERM_LONGEST)
 		return NULL; // stays unknown
-	uint32_t literal = literal_get(t, text, length, ioc_term_is_host(atom->term));
+	uint32_t literal = literal_get(t, text, length, kind);
 	if (literal == UINT32_MAX ||
 		!grow((void **)&t->asks, t->ask_count, &t->ask_room, sizeof *t->asks))
 		return ei_fail(EI_E_NOMEM, "out of memory");
@@ -404,6 +413,16 @@ static void run_ask(struct texts *t, const struct ioc_atom *atom, struct known k
 		t->evidence->logic, atom->term->name, known.entity, ei_absent(EI_UNREADABLE));
 }
 
+// Bytes are what they are; what follows them may have to be looked at.
+static void bytes_ask(struct texts *t, const struct ioc_atom *atom, struct known known,
+	const struct around *a, const ei_owner *owner, const ei_hit *hit)
+{
+	if (run_hits(t, atom, known, a->text + a->start, a->length - a->start))
+		hit_keep(t, IOC_NO_ATOM, atom->term, known, a, owner, hit);
+	ioc_evidence_value(
+		t->evidence->logic, atom->term->name, known.entity, ei_absent(EI_UNREADABLE));
+}
+
 // Of the whole text that a hit is in.
 static bool asks_run(const struct ioc_atom *atom)
 {
@@ -423,7 +442,9 @@ static void owner_take(
 		if (!*read)
 			around_read(t, hit, a);
 		*read = true;
-		if (hit_answers(t, atom, a, owner, hit))
+		if (hit->flags & EI_HIT_BYTES)
+			bytes_ask(t, atom, known, a, owner, hit);
+		else if (hit_answers(t, atom, a, owner, hit))
 			hit_keep(t, t->asks[i].atom, atom->term, known, a, owner, hit);
 		else if (asks_run(atom))
 			run_ask(t, atom, known, a, owner, hit);
@@ -446,32 +467,31 @@ static void hit_take(struct texts *t, const ei_hit *hit, struct around *a)
 }
 
 // ---- the pass -------------------------------------------------------------------------------
-// Plain texts first, then names: hits count terms through both lists.
-static ei_error *literals_split(struct texts *t, ei_term_list lists[2])
+// Kind by kind: hits count terms through all lists.
+static ei_error *literals_split(struct texts *t, ei_term_list lists[LITERAL_KINDS])
 {
+	static const uint32_t flags[LITERAL_KINDS] = { 0, EI_TERMS_LABELS, EI_TERMS_HEX };
 	struct literal *sorted = ei_alloc(t->arena, (t->literal_count + 1) * sizeof *sorted);
 	ei_term *terms = ei_alloc(t->arena, (t->literal_count + 1) * sizeof *terms);
-	size_t count = 0, plain = 0;
+	size_t count = 0;
 	if (!sorted || !terms)
 		return ei_fail(EI_E_NOMEM, "out of memory");
-	for (int labels = 0; labels < 2; labels++) {
+	for (unsigned kind = 0; kind < LITERAL_KINDS; kind++) {
+		size_t first = count;
 		for (size_t i = 0; i < t->literal_count; i++)
-			if (t->literals[i].labels == (labels == 1))
+			if (t->literals[i].kind == kind)
 				sorted[count++] = t->literals[i];
-		if (!labels)
-			plain = count;
+		lists[kind] = (ei_term_list){ terms + first, count - first, flags[kind] };
 	}
 	for (size_t i = 0; i < count; i++)
 		terms[i] = (ei_term){ sorted[i].text, sorted[i].length };
 	memcpy(t->literals, sorted, count * sizeof *sorted);
-	lists[0] = (ei_term_list){ terms, plain, 0 };
-	lists[1] = (ei_term_list){ terms + plain, count - plain, EI_TERMS_LABELS };
 	return NULL;
 }
 
 static ei_error *search(struct texts *t)
 {
-	ei_term_list lists[2];
+	ei_term_list lists[LITERAL_KINDS];
 	EI_TRY(literals_split(t, lists));
 	return ei_search_lists(t->run, lists, ARRAY_LENGTH(lists), &t->hits, &t->hit_count);
 }

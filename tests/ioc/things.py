@@ -100,8 +100,10 @@ def texts_of(p, kind, process, pid):
             text = text_for([leaf], name, lambda t, one=leaf, n=name: logic.texts(t, one, n), [''])
             text = p.twisted([leaf], text, lambda t, some: all(logic.texts(t, one, name)
                                                                for one in some))
-            p.note([leaf], pid, '' if name == 'bytes' else text)
-            wide = len(own) % 2 == 1 if kind != 'rule' else 'yara/wide' in leaf.params
+            raw = name == 'bytes' or (leaf.condition == 'matches' and '\\x' in leaf.value)
+            p.note([leaf], pid, '' if raw else text)
+            wide = len(own) % 2 == 1 and not raw if kind != 'rule' else \
+                'yara/wide' in leaf.params
             own.append((text, wide))
             p.texts.append((pid, None, text))
     if own:

@@ -573,6 +573,33 @@ static void literals_never_lose_a_match(void **state)
 	assert_true(matched > 1000);
 }
 
+static void bytes_of_an_expression_are_looked_for(void **state)
+{
+	static const struct {
+		const char *pattern, *bytes;
+	} cases[] = {
+		{ "\\xE8\\x00\\x00\\x00\\x00[\\x5D\\x58]", "E800000000" },
+		{ "\\x64\\x8B.\\x30\\x8B.\\x0C\\x8B", "648B??308B??0C8B" },
+		{ "\\x64\\x8B\\x01\\x02\\x03*", "648B0102" },
+		{ "\\x64\\x8B\\x01\\x02..", "648B0102" },
+		{ "\\x64\\x8B\\x01", "" },              // too few
+		{ "\\x64..\\x8B..\\x01..\\x02", "" },   // none together
+		{ "\\x64\\x8B\\x01\\x02|\\x03", "" },   // not certain
+		{ "\\x64\\x8B\\x01\\x02(\\x03)?", "" }, // not bytes alone
+		{ "^\\x64\\x8B\\x01\\x02", "" },
+		{ "\\x64\\x8B\\x01\\x0", "" },
+		{ "plain", "" },
+		{ "", "" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+		char bytes[128];
+		size_t length = regex_bytes(cases[i].pattern, strlen(cases[i].pattern), bytes);
+		if (length != strlen(cases[i].bytes) || memcmp(bytes, cases[i].bytes, length) != 0)
+			fail_msg("'%s': '%.*s'", cases[i].pattern, (int)length, bytes);
+	}
+}
+
 // ---- the automaton --------------------------------------------------------------------------
 struct found {
 	size_t count;
@@ -736,6 +763,7 @@ int main(void)
 		cmocka_unit_test_teardown(catastrophic_expressions_end_unknown, tear_down),
 		cmocka_unit_test_teardown(
 			an_expression_that_is_always_given_up_is_not_tried_for_ever, tear_down),
+		cmocka_unit_test(bytes_of_an_expression_are_looked_for),
 		cmocka_unit_test(literals_are_what_every_match_has),
 		cmocka_unit_test(literals_never_lose_a_match),
 		cmocka_unit_test(automaton_finds_what_a_plain_search_finds),
