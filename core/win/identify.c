@@ -74,16 +74,35 @@ static bool candidate_try(
 }
 
 // Tries the candidates that this search has not been made for; all of them when `again`.
+// A lower table that maps itself, taken for a root, shows the kernel at an address that no kernel
+// has: a root that shows it where kernels are is the right one.
+static bool hit_is_likely(const struct identifying *id)
+{
+	return id->wish->kernel_base || kernel_base_is_likely(&id->chosen->space, id->hit.base);
+}
+
 static bool candidates_try(struct identifying *id, enum kernel_search search, bool again)
 {
+	const struct candidate *unlikely = NULL;
+	struct kernel_hit unlikely_hit;
 	for (size_t i = 0; i < id->list->count; i++) {
 		struct candidate *candidate = &id->list->items[i];
 		if (!again && candidate->searched > search)
 			continue;
-		if (candidate_try(id, candidate, search))
+		if (!candidate_try(id, candidate, search))
+			continue;
+		if (hit_is_likely(id))
 			return true;
+		if (!unlikely)
+			unlikely_hit = id->hit;
+		unlikely = unlikely ? unlikely : candidate;
+		candidate->outcome = "kernel found, where no kernel is";
 	}
-	return false;
+	if (!unlikely)
+		return false;
+	id->chosen = unlikely;
+	id->hit = unlikely_hit;
+	return true;
 }
 
 static bool cancelled(const struct identifying *id)

@@ -37,6 +37,9 @@ enum kernel_search { SEARCH_QUICK, SEARCH_HEADERS, SEARCH_PAGES, SEARCHES };
 bool kernel_find(const struct space *space, struct reader *reader, struct kernel_leads *leads,
 	enum kernel_search search, struct kernel_hit *out);
 
+// True where kernels of such page tables are loaded.
+bool kernel_base_is_likely(const struct space *space, uint64_t base);
+
 // True when the image at `base` is a kernel by its own header.
 bool kernel_at(
 	const struct space *space, struct reader *reader, uint64_t base, struct kernel_hit *out);

@@ -9,12 +9,19 @@ enum {
 };
 
 // ---- ranges ---------------------------------------------------------------------------------
+// x64 kernels live in the one slot of the root that starts here (and in the next, where the layout
+// is randomised).
+static const uint64_t likely = UINT64_C(0xfffff80000000000),
+		      likely_end = UINT64_C(0xfffff90000000000);
+
+bool kernel_base_is_likely(const struct space *space, uint64_t base)
+{
+	return space->mode->pointer_size == 4 || (base >= likely && base < likely_end);
+}
+
 bool kernel_range_next(const struct space *space, struct kernel_range *range)
 {
-	// x64 kernels live in the one slot of the root that starts here (and in the next, where
-	// the layout is randomised); what is below and above comes last.
-	const uint64_t likely = UINT64_C(0xfffff80000000000),
-		       likely_end = likely + (UINT64_C(1) << 40);
+	// What is below and above comes last.
 	const struct space_mode *mode = space->mode;
 	const uint64_t wide[][2] = { { likely, likely_end - 1 }, { likely_end, UINT64_MAX },
 		{ mode->kernel_start, likely - 1 } };

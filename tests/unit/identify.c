@@ -182,6 +182,28 @@ static void decoy_self_maps_do_not_stop_it(void **state)
 	world_deinit(&world);
 }
 
+static void root_that_shows_the_kernel_elsewhere_comes_last(void **state)
+{
+	(void)state;
+	static const bool has_right_one[] = { true, false };
+	const uint64_t elsewhere = UINT64_C(0xfffff9c1c3000000);
+	for (size_t i = 0; i < ARRAY_LENGTH(has_right_one); i++) {
+		struct world world;
+		struct fx_tables decoy;
+		world_init(&world, FX_X64, 0x1ad000);
+		if (has_right_one[i])
+			fx_kernel_build(&world.tables, &world.kernel);
+		fx_tables_init(&decoy, &world.memory, FX_X64, 0x150000);
+		fx_self_map(&decoy, 0x120);
+		world.kernel.base = elsewhere;
+		fx_kernel_build(&decoy, &world.kernel);
+		const struct identity *identity = identify_world(&world);
+		assert_true(identity->found);
+		assert_int_equal(identity->kernel_base, has_right_one[i] ? BASE64 : elsewhere);
+		world_deinit(&world);
+	}
+}
+
 static void entry_past_the_end_of_the_image_is_no_obstacle(void **state)
 {
 	(void)state;
@@ -526,6 +548,7 @@ int main(void)
 		cmocka_unit_test(low_stub_gives_the_root),
 		cmocka_unit_test(system_process_gives_the_lasting_root),
 		cmocka_unit_test(decoy_self_maps_do_not_stop_it),
+		cmocka_unit_test(root_that_shows_the_kernel_elsewhere_comes_last),
 		cmocka_unit_test(entry_past_the_end_of_the_image_is_no_obstacle),
 		cmocka_unit_test(root_anywhere_in_memory_is_found),
 		cmocka_unit_test(pae_root_away_from_its_directories_is_found),
