@@ -135,6 +135,19 @@ static uint32_t name_distance(ei_run *run, const object_header *header)
 	return object_optional_bytes(run, (uint8_t)mask.u & (HAS_CREATOR | HAS_NAME));
 }
 
+// A page that is missing may read as zeroes: those are no name.
+static ei_val name_checked(ei_val name)
+{
+	if (!ei_has(name))
+		return name;
+	if (!name.length)
+		return ei_absent(EI_NONE);
+	for (uint32_t i = 0; i < name.length; i++)
+		if (name.s[i])
+			return name;
+	return ei_absent(EI_UNREADABLE);
+}
+
 static ei_val name_and_directory(
 	ei_run *run, const ei_space *space, uint64_t object, ei_val *directory)
 {
@@ -147,8 +160,7 @@ static ei_val name_and_directory(
 		return ei_absent(EI_NONE);
 	name_info info = ei_at_in(run, space, name_info, header.obj.va - back);
 	*directory = ei_get(info, Directory);
-	ei_val name = ei_get(info, Name);
-	return ei_has(name) && !name.length ? ei_absent(EI_NONE) : name;
+	return name_checked(ei_get(info, Name));
 }
 
 static ei_val text_value(char *text)

@@ -17,11 +17,11 @@ static ei_val text_value(char *text)
 }
 
 // Of a file whose device has no name, or of one whose device is lost: "?\name".
-static ei_val path_alone(ei_run *run, uint64_t device, ei_val name)
+static ei_val path_alone(ei_run *run, uint64_t device, ei_val where, ei_val name)
 {
 	if (!ei_has(name) || !device || run->session->compat_vol3)
 		return name;
-	if (ei_has(ei_object_type(run, device)))
+	if (where.state == EI_NONE && ei_has(ei_object_type(run, device)))
 		return name;
 	return text_value(ei_text(run->scratch, "?%.*s", (int)name.length, name.s));
 }
@@ -32,8 +32,9 @@ ei_val ei_file_path(ei_run *run, uint64_t object)
 	ei_val name = ei_get(file, FileName), device = ei_get(file, DeviceObject);
 	ei_val where = ei_u64_or(device, 0) ? ei_object_path(run, device.u) : ei_absent(EI_NONE);
 	if (!ei_has(where))
-		return ei_has(name) && !name.length ? ei_absent(EI_NONE)
-						    : path_alone(run, ei_u64_or(device, 0), name);
+		return ei_has(name) && !name.length
+			       ? ei_absent(EI_NONE)
+			       : path_alone(run, ei_u64_or(device, 0), where, name);
 	if (!ei_has(name))
 		return where;
 	return text_value(ei_text(
