@@ -53,6 +53,8 @@ TERMS = {
     'filewriteevent/fileextension': ('file', 'extension'),
     'filewriteevent/md5': ('file', 'md5'),
     'filewriteevent/textatlowestoffset': ('file', 'head'),
+    'filewriteevent/process': ('file', 'writer'),
+    'filewriteevent/processpath': ('file', 'writer_path'),
     'fileitem/peinfo/petimestamp': ('file', 'linked'),
     'fileitem/peinfo/exports/dllname': ('file', 'export_name'),
     'fileitem/peinfo/exports/exportedfunctions/string': ('file', 'exported'),
@@ -119,7 +121,7 @@ TERMS = {
     'yara/textstring': ('rule', 'text'),
     'yara/hexstring': ('rule', 'bytes'),
 }
-PATHS = ('path', 'folder', 'parent_path', 'dll')
+PATHS = ('path', 'folder', 'parent_path', 'dll', 'writer_path')
 NUMBERS = ('pid', 'ppid', 'size', 'remote_port', 'local_port', 'export_count')
 VERSION = ('OriginalFilename', 'FileDescription')
 # What a program says of itself; of most it is not known here.
@@ -128,7 +130,7 @@ IMAGE = ('linked', 'export_name', 'exported', 'export_count', 'import_module', '
 # Blanks at the ends of these are a part of what is meant.
 AS_WRITTEN = ('command', 'data', 'text', 'host', 'head', 'bytes', 'description')
 # In these blanks never count; in all others but those above they do not where the whole is meant.
-NAMED = ('name', 'parent_name', 'object', 'type', 'owner', 'display')
+NAMED = ('name', 'parent_name', 'object', 'type', 'owner', 'display', 'writer')
 # Not all of them are in memory, so that what is not found may be there.
 OPEN = ('file', 'network', 'history', 'request', 'resolver', 'mail', 'rule')
 

@@ -206,4 +206,5 @@ def path_parts(path):
     folder = path[:len(path) - len(name)]
     return {'path': [path], 'name': [name], 'folder': [folder, folder.rstrip('\\')],
             'extension': ['.' + name.rsplit('.', 1)[-1], name.rsplit('.', 1)[-1]],
-            'parent_path': [path], 'parent_name': [name], 'dll': [path]}
+            'parent_path': [path], 'parent_name': [name], 'dll': [path],
+            'writer_path': [path], 'writer': [name]}

@@ -10,6 +10,7 @@ from values import CannotAnswer, text_for
 PROCESS_NAMES = {'path': 'path', 'name': 'name'}
 PARENT_NAMES = {'parent_path': 'path', 'parent_name': 'name'}
 SECTION_NAMES = {'path': 'path', 'folder': 'folder', 'name': 'name'}
+WRITER_NAMES = {'writer_path': 'path', 'writer': 'name'}
 FILE_NAMES = dict(SECTION_NAMES, extension='extension')
 # As the forge and as Windows call them.
 ACCOUNTS = [('user', 'm.okafor'), ('system', 'NT AUTHORITY\\SYSTEM'),
@@ -209,6 +210,17 @@ def image_add(p, kind, path, process=None):
 
 
 # ---- files ---------------------------------------------------------------------------------------
+# Who has a file open for writing.
+def writer_add(p, path):
+    if not p.leaves('file', 'writer') and not p.leaves('file', 'writer_path'):
+        return
+    own = p.path('file', WRITER_NAMES, None, tails=('writer.exe',))
+    p.scenario['processes'].append({
+        'name': own.rsplit('\\', 1)[-1], 'path': own, 'cmdline': own, 'parent': 'services.exe',
+        'pid': p.next_pid(), 'threads': 1,
+        'handles': [{'type': 'File', 'name': path, 'access': '0x120116'}]})
+
+
 def file_add(p):
     path = p.path('file', FILE_NAMES, None, tails=('sample.dat', 'host.exe', 'data.dll'))
     size = p.number('file', 'size', None if not p.leaves('file', 'size') else 0) \
@@ -236,6 +248,7 @@ def file_add(p):
         p.heads[path] = head
     if size > 1 << 20:
         file['sparse'] = True
+    writer_add(p, path)
     # A program that was copied and then run is in memory both ways.
     if any(p.leaves('file', name) for name in logic.IMAGE):
         image_add(p, 'file', path)

@@ -10,6 +10,7 @@ from logic import VERSION, Thing, paths
 SERVICES = '\\REGISTRY\\MACHINE\\SYSTEM'
 USERS = {'S-1-5-18': 'NT AUTHORITY\\SYSTEM', 'S-1-5-19': 'NT AUTHORITY\\LOCAL SERVICE',
          'S-1-5-20': 'NT AUTHORITY\\NETWORK SERVICE'}
+WRITING = 6  # FILE_WRITE_DATA, FILE_APPEND_DATA
 VALUE_TYPES = ['REG_NONE', 'REG_SZ', 'REG_EXPAND_SZ', 'REG_BINARY', 'REG_DWORD',
                'REG_DWORD_BIG_ENDIAN', 'REG_LINK', 'REG_MULTI_SZ']
 
@@ -154,6 +155,21 @@ def ports(table):
     return things
 
 
+# Who writes a file: whoever has it open so.
+def add_writers(table, world, things):
+    writers = {}
+    for row in table['handles']:
+        if row['type'] == 'File' and row['name'] and row['access'] & WRITING and \
+                row['pid'] in things:
+            writers.setdefault(paths(row['name'])[0].lower(), []).append(
+                things[row['pid']].properties)
+    for thing in world['file']:
+        found = writers.get(paths(thing.properties['path'][0])[0].lower())
+        for name, of in (('writer', 'name'), ('writer_path', 'path')):
+            thing.properties[name] = [value for one in found for value in one[of] or []] \
+                if found else None
+
+
 # What the scenario says of programs is known of those files, and of where they are mapped.
 def add_images(table, world):
     known = {}
@@ -214,5 +230,6 @@ def world(path, texts, heads):
         head = heads.get('C:' + own) or ('MZ' if own.lower() in mapped else None)
         thing.properties['head'] = None if head is None else [head]
     add_images(table, result)
+    add_writers(table, result, things)
     add_texts(result, things, texts)
     return result
