@@ -98,15 +98,23 @@ static void service_emit(ei_run *r, size_t index, uint64_t address, const struct
 	} while (ei_compat_vol3(r) && ei_has(symbol));
 }
 
+// The table's descriptor (base, counters, limit) has the number too.
+static uint64_t service_count(ei_run *r)
+{
+	uint64_t at = 0;
+	if (!ei_symbol(r, "KiServiceLimit", &at) && ei_symbol(r, "KeServiceDescriptorTable", &at))
+		at += 2 * ei_pointer_size(r);
+	return at ? ei_u64_or(ei_read_u32(r, NULL, at), 0) : 0;
+}
+
 static ei_error *run(ei_run *r)
 {
-	uint64_t table = 0, limit_at = 0;
+	uint64_t table = 0;
 	struct kernel kernel = kernel_range(r);
 	ei_symbol(r, "KiServiceTable", &table);
-	ei_symbol(r, "KiServiceLimit", &limit_at);
-	uint64_t count = ei_u64_or(ei_read_u32(r, NULL, limit_at), 0);
+	uint64_t count = service_count(r);
 	if (!count || count > SERVICES_MAX) {
-		ei_note(r, "KiServiceLimit cannot be read, or is not true: %llu",
+		ei_note(r, "the number of services cannot be read, or is not true: %llu",
 			(unsigned long long)count);
 		return NULL;
 	}
@@ -132,6 +140,6 @@ EI_PLUGIN(ssdt) = {
 	.vol3 = "windows.ssdt.SSDT",
 	.purpose = "the table of system calls, and the modules that its routines are in",
 	EI_COLUMNS(columns),
-	EI_SYMBOLS("KiServiceTable", "KiServiceLimit"),
+	EI_SYMBOLS("KiServiceTable"),
 	.run = run,
 };

@@ -166,13 +166,9 @@ static void find_limit(const struct kernel_image *kernel, struct claims *claims)
 	if (!descriptor || !table || !kernel_read(kernel, at, bytes, sizeof bytes))
 		return;
 	uint32_t services = load_u32(bytes);
-	if (!services || services > SERVICES_MAX)
-		return;
-	claim(claims, kernel, "KiServiceLimit", "the table before it",
-		find_service_limit(kernel, table, services));
-	// Where a compiler made a number of it, the descriptor's copy is as good.
-	if (!claimed(claims, "KiServiceLimit"))
-		claim(claims, kernel, "KiServiceLimit", "the descriptor of the table", at);
+	if (services && services <= SERVICES_MAX)
+		claim(claims, kernel, "KiServiceLimit", "the table before it",
+			find_service_limit(kernel, table, services));
 }
 
 void scans_read(const struct kernel_image *kernel, struct claims *claims)

@@ -597,17 +597,6 @@ static void number_of_services_is_behind_their_table(void **state)
 	assert_int_equal(scanned(w, "KiServiceLimit"), at(w, 0x9100 + 4 * LIMIT + 8));
 }
 
-static void number_of_services_is_in_their_descriptor(void **state)
-{
-	(void)state;
-	static const unsigned pointers[] = { 8, 4 };
-	for (size_t i = 0; i < ARRAY_LENGTH(pointers); i++) {
-		WORLD(w, pointers[i]);
-		world_open(w);
-		assert_int_equal(scanned(w, "KiServiceLimit"), at(w, SERVICES + 2 * w->pointer));
-	}
-}
-
 // ---- debugger data --------------------------------------------------------------------------
 #define KEY_NEVER UINT64_C(0x8642097531fedcba)
 #define KEY_ALWAYS UINT64_C(0x0f1e2d3c4b5a6978)
@@ -735,7 +724,6 @@ int main(void)
 		cmocka_unit_test(big_allocations_are_found_by_their_entries),
 		cmocka_unit_test(a_table_with_an_entry_that_is_none_is_another),
 		cmocka_unit_test(number_of_services_is_behind_their_table),
-		cmocka_unit_test(number_of_services_is_in_their_descriptor),
 		cmocka_unit_test(encoded_data_is_decoded_by_the_function_that_a_dumper_calls),
 		cmocka_unit_test(encoded_data_is_decoded_without_any_export),
 		cmocka_unit_test(
