@@ -125,7 +125,7 @@ const char html_style[] =
 	"details{border-radius:0}summary{list-style:none}\n"
 	"details::details-content{content-visibility:visible;block-size:auto}\n"
 	"pre{white-space:pre-wrap;overflow:visible;font-size:7.5pt}\n"
-	"h1,h2,h3,h4,summary,.head{break-after:avoid}\n"
+	"h1,h2,h3,h4,summary,.head,.hit>p{break-after:avoid}\n"
 	".ev{break-before:avoid}.ev,tr,.tiles,dl.facts,.row{break-inside:avoid}section.suspect{break-before:page}\n"
 	"main>section.suspect:first-of-type{break-before:auto}}\n";
 
