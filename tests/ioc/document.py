@@ -15,7 +15,8 @@ class Node:
     def __repr__(self):
         if self.kind != 'leaf':
             return '%s(%s)' % (self.kind, ', '.join(map(repr, self.children)))
-        return '%s%s %s %r' % ('not ' if self.negated else '', self.term, self.condition, self.value)
+        return '%s%s %s %r' % ('not ' if self.negated else '', self.term, self.condition,
+                               self.value)
 
     def leaves(self):
         if self.kind == 'leaf':

@@ -1,5 +1,5 @@
-# From a document to a scenario that makes it true: a choice of conditions, things that they are true
-# of, and artefacts for these. `Twist` says what is to be changed so that it is nearly so.
+# From a document to a scenario that makes it true: a choice of conditions, things that they are
+# true of, and artefacts for these. `Twist` says what is to be changed so that it is nearly so.
 # SPDX-License-Identifier: Apache-2.0
 import itertools
 import re
@@ -171,7 +171,8 @@ class Planner:
                 for middle in ('\\', 'x\\', '\\x\\'):
                     yield head + place + middle + file
         for path, head, file in itertools.product(
-                whole + ['C' + path[1:] for path in whole if path[1:3] == ':\\'], ('', 'C:', 'C:\\', 'C:\\Data', 'C:\\Data\\', 'C:\\Data\\x'),
+                whole + ['C' + path[1:] for path in whole if path[1:3] == ':\\'],
+                ('', 'C:', 'C:\\', 'C:\\Data', 'C:\\Data\\', 'C:\\Data\\x'),
                 [''] + ['\\' + f for f in files] + files):
             yield head + path + file
 

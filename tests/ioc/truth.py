@@ -43,8 +43,8 @@ def processes(table):
         modules[row['pid']].append(row)
     users = {}
     for row in table['getsids']:
-        users.setdefault(row['pid'], USERS.get(row['sid'], 'm.okafor' if row['sid'].endswith('-1001')
-                                               else None))
+        user = 'm.okafor' if row['sid'].endswith('-1001') else None
+        users.setdefault(row['pid'], USERS.get(row['sid'], user))
     commands = {row['pid']: row['args'] for row in table['cmdline']}
     seen = {row['pid']: row for row in table['psscan']}
     seen.update({row['pid']: row for row in table['pslist']})
@@ -125,7 +125,8 @@ def registry(table):
         known[(key.lower(), row['value'].lower())] = data
         things.append(Thing(path=[key + '\\' + row['value']], key=[key],
                             name=[row['value']] if row['value'] else [], data=data,
-                            type=[VALUE_TYPES[row['type']] if row['type'] < 8 else str(row['type'])]))
+                            type=[VALUE_TYPES[row['type']] if row['type'] < 8 else
+                                  str(row['type'])]))
     return things, known
 
 

@@ -124,11 +124,11 @@ def other(c):
     return 'q' if c.lower() not in 'qw' else 'k'
 
 
-# Texts that differ in one character, the likeliest to matter first: within what the condition names.
+# Texts that differ in one character, the likeliest first: within what the condition names.
 def nearly(text, leaf):
     at = text.lower().find(leaf.value.strip().lower())
     inside = range(at, at + len(leaf.value.strip())) if at >= 0 else []
     places = list(reversed([i for i in inside if text[i].isalnum()]))
-    places += [i for i in range(len(text)) if text[i].isalnum() and i not in places]
+    places += [i for i in range(len(text)) if text[i].isalnum() and i not in places] or inside
     for i in places:
         yield text[:i] + other(text[i]) + text[i + 1:]
