@@ -71,7 +71,7 @@ for path in glob.glob(sys.argv[2] + "/*.dmp"):
             rows.add("0x%x\t%s\t%s\t%s" % (start + offset, match.rule, name, value.hex(" ")))
 print("\n".join(sorted(rows)))
 PYTHON
-	run -q -r text -f "$work/image" $profile vadyarascan --pid "$pid" --yara-file $rules
+	run -q -r text -f "$work/image" $profile vadyarascan --pid "$pid" --max-matches 0 --yara-file $rules
 	rows offset rule component value
 	LC_ALL=C sort -o "$work/want" "$work/want"
 	LC_ALL=C sort -o "$work/have" "$work/have"
