@@ -203,7 +203,9 @@ static void limits_read(const struct building *b, ei_yara *rules)
 	uint64_t timeout = ei_u64_or(option(b, EI_YARA_TIMEOUT, 0), TIMEOUT_DEFAULT);
 	uint64_t context = ei_u64_or(option(b, EI_YARA_CONTEXT, 0), CONTEXT_DEFAULT);
 	rules->max_size = ei_u64_or(option(b, EI_YARA_MAX_SIZE, 0), MAX_SIZE_DEFAULT);
-	rules->max_matches = ei_u64_or(option(b, EI_YARA_MAX_MATCHES, 0), MATCHES_DEFAULT);
+	// Volatility shows them all.
+	rules->max_matches = ei_u64_or(option(b, EI_YARA_MAX_MATCHES, 0),
+		b->run->session->compat_vol3 ? 0 : MATCHES_DEFAULT);
 	rules->timeout = (unsigned)MIN(timeout, (uint64_t)TIMEOUT_MAX);
 	rules->context = (unsigned)MIN(context, (uint64_t)CONTEXT_MAX);
 }
