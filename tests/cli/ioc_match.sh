@@ -105,6 +105,10 @@ else
 	echo 'skip new_is_valid: the schema is not here'
 fi
 verdict new_is_true_where_it_is_from true first new
+run -f "$work/first" ioc new --from mutantscan --where name=prn-7f3a9c -o "$work/mutant.ioc"
+claim new_of_a_mutex_says_that_it_is_one "$(grep -q '>Mutant<' "$work/mutant.ioc" || cat "$work/err")"
+verdict new_of_a_mutex_is_true_where_it_is_from true first mutant
+verdict new_of_a_mutex_is_false_elsewhere false clean mutant
 run -f "$work/first" ioc new --name prnspool "$@" -o "$work/new.json"
 run -f "$work/first" ioc match --ioc "$work/new.json"
 claim new_bundle_is_true_where_it_is_from "$(grep -q '^\* true' "$work/out" || cat "$work/out")"
