@@ -397,7 +397,7 @@ void user_write(struct forge *f, struct process *p, uint64_t va, const void *byt
 // Pages [va, va + bytes) of a process that are in memory, and known to its tree.
 void user_pages(struct forge *f, struct process *p, uint64_t va, uint64_t bytes);
 // Notes an image that is mapped, for the truth; `lists`: set of IN_LOAD..., that name it.
-void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists);
+void loaded_image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists);
 
 // The 32-bit half of a process on a 64-bit system: its block, and its loader's list.
 void wow64_create(struct forge *f, struct process *p, const json_t *description);

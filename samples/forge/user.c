@@ -100,7 +100,7 @@ static void link_entry(struct user *u, struct object entry, uint32_t lists)
 	}
 }
 
-void image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists)
+void loaded_image_note(struct forge *f, struct process *p, uint64_t base, uint32_t lists)
 {
 	struct loaded_image *grown = realloc(p->images, (p->image_count + 1) * sizeof *grown);
 	if (!grown) {
@@ -154,7 +154,7 @@ static void add_image(struct user *u, const char *path, bool program, uint32_t l
 	put_heap_text(u, entry, "FullDllName", file->path);
 	put_heap_text(u, entry, "BaseDllName", file->name);
 	link_entry(u, entry, lists);
-	image_note(f, u->p, file->base, lists);
+	loaded_image_note(f, u->p, file->base, lists);
 	if (!(lists & IN_LOAD))
 		return;
 	struct member m;

@@ -79,7 +79,7 @@ static void entry32(struct half *h, const char *path, bool program)
 	}
 	if (!program) {
 		file_map(f, h->p, file);
-		image_note(f, h->p, file->base, 0);
+		loaded_image_note(f, h->p, file->base, 0);
 	}
 	truth_row(f, "dlllist", "{s:I, s:s, s:I, s:I, s:s, s:s, s:o, s:I, s:I}", "pid",
 		(json_int_t)h->p->pid, "process", h->p->name, "base", (json_int_t)file->base,
