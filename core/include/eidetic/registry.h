@@ -299,8 +299,9 @@ typedef struct ei_remnant {
 
 typedef struct ei_remnants ei_remnants;
 
-// Walks the tree and reads all free cells. From here on damaged cells of this hive are not noted any
-// more: remnants refer to what has been written over since. Scratch memory; NULL when there is none.
+// Walks the tree and reads all free cells. From here on damaged cells of this hive are not noted
+// any more: remnants refer to what has been written over since. Scratch memory; NULL when there is
+// none.
 EI_API ei_remnants *ei_hive_remnants(ei_hive *hive);
 EI_API bool ei_remnant_next(ei_remnants *remnants, ei_remnant *out); // NULL is at its end
 
