@@ -149,6 +149,20 @@ void evidence_keep(struct evidence *evidence, struct entity_slot *slot, const ch
 	evidence->slot_count++;
 }
 
+struct known evidence_same(struct evidence *evidence, struct entity_key same, uint32_t parent,
+	uint64_t link, const struct holder *holder)
+{
+	uint64_t key0 = same.key[0], key1 = same.key[1];
+	struct entity_slot *slot = evidence_slot(evidence, same.domain, key0, key1);
+	if (!slot)
+		return (struct known){ UINT32_MAX, UINT32_MAX };
+	if (slot->domain)
+		return (struct known){ slot->entity, slot->holder };
+	struct known known = evidence_new(evidence, same.domain, parent, link, holder);
+	evidence_keep(evidence, slot, same.domain, key0, key1, known);
+	return known;
+}
+
 struct known evidence_process(struct evidence *evidence, uint64_t pid, const char *source)
 {
 	static const char domain[] = "ProcessItem";
@@ -257,6 +271,16 @@ ei_error *evidence_run(const struct evidence *evidence, ei_run **out)
 {
 	EI_TRY(run_create(evidence->wish.session, out));
 	(*out)->cancelled = evidence->wish.cancelled;
+	return NULL;
+}
+
+ei_error *evidence_open(
+	struct evidence *evidence, const ei_plugin *needs, uint64_t started, ei_run **out)
+{
+	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, needs);
+	if (!missing)
+		return evidence_run(evidence, out);
+	evidence_source_add(evidence, needs->name, 0, ei_error_text(missing), started);
 	return NULL;
 }
 

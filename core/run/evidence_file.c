@@ -49,18 +49,11 @@ uint64_t evidence_path_key(ei_val path)
 
 struct known evidence_file(struct evidence *evidence, ei_val path, const struct holder *holder)
 {
-	static const struct known none = { UINT32_MAX, UINT32_MAX };
 	uint64_t key = evidence_path_key(path);
 	if (!key)
 		return evidence_new(evidence, domain, IOC_ROOT, IOC_NO_LINK, holder);
-	struct entity_slot *slot = evidence_slot(evidence, domain, key, 1);
-	if (!slot)
-		return none;
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known = evidence_new(evidence, domain, IOC_ROOT, IOC_NO_LINK, holder);
-	evidence_keep(evidence, slot, domain, key, 1, known);
-	return known;
+	return evidence_same(
+		evidence, (struct entity_key){ domain, { key, 1 } }, IOC_ROOT, IOC_NO_LINK, holder);
 }
 
 struct known evidence_driver(struct evidence *evidence, uint64_t base, const char *source)
@@ -69,12 +62,6 @@ struct known evidence_driver(struct evidence *evidence, uint64_t base, const cha
 	struct holder holder = { .source = source, .pid = EVIDENCE_NO_PID, .address = base };
 	if (!base)
 		return evidence_new(evidence, drivers, IOC_ROOT, IOC_NO_LINK, &holder);
-	struct entity_slot *slot = evidence_slot(evidence, drivers, base, 0);
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known = evidence_new(evidence, drivers, IOC_ROOT, IOC_NO_LINK, &holder);
-	evidence_keep(evidence, slot, drivers, base, 0, known);
-	return known;
+	return evidence_same(evidence, (struct entity_key){ drivers, { base, 0 } }, IOC_ROOT,
+		IOC_NO_LINK, &holder);
 }

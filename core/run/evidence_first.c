@@ -88,13 +88,10 @@ ei_error *evidence_first(struct evidence *evidence)
 	uint64_t started = evidence_clock(), rows = 0;
 	if (!evidence_asks(evidence, term))
 		return NULL;
-	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, &needs);
-	if (missing) {
-		evidence_source_add(evidence, source_name, 0, ei_error_text(missing), started);
-		return NULL;
-	}
 	EI_OWNED(ei_run) run = NULL;
-	EI_TRY(evidence_run(evidence, &run));
+	EI_TRY(evidence_open(evidence, &needs, started, &run));
+	if (!run)
+		return NULL;
 	const ei_file *files = NULL;
 	const ei_files_wish wish = { .sources = EI_FILES_ALL };
 	size_t count = ei_files(run, &wish, &files);

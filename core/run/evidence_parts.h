@@ -61,6 +61,14 @@ struct entity_slot *evidence_slot(
 void evidence_keep(struct evidence *evidence, struct entity_slot *slot, const char *domain,
 	uint64_t key0, uint64_t key1, struct known known);
 
+// The one that is told apart by `key` within `domain`; a new one where there is none yet.
+struct entity_key {
+	const char *domain;
+	uint64_t key[2];
+};
+struct known evidence_same(struct evidence *evidence, struct entity_key same, uint32_t parent,
+	uint64_t link, const struct holder *holder);
+
 // The process of a pid: one that nobody lists is made. `source` is for that.
 struct known evidence_process(struct evidence *evidence, uint64_t pid, const char *source);
 
@@ -118,5 +126,10 @@ EI_CHECKED ei_error *evidence_plugins(struct evidence *evidence);
 
 // A run for work outside of a plugin.
 EI_CHECKED ei_error *evidence_run(const struct evidence *evidence, ei_run **out);
+
+// The same for a source, which is named as `needs` is. Where the image does not have what it needs,
+// that is said of the source, and the run is NULL.
+EI_CHECKED ei_error *evidence_open(
+	struct evidence *evidence, const ei_plugin *needs, uint64_t started, ei_run **out);
 
 #endif

@@ -86,18 +86,11 @@ static struct known item_of(
 	struct known owner = program->known[subject];
 	if (!strcmp(term->domain, subjects[subject]))
 		return owner;
-	struct entity_slot *slot = evidence_slot(evidence, term->domain, owner.entity, item);
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
 	struct holder holder = { .source = source_name,
 		.pid = evidence->holders[owner.holder].pid,
 		.address = program->base };
-	struct known known =
-		evidence_new(evidence, term->domain, owner.entity, IOC_NO_LINK, &holder);
-	evidence_keep(evidence, slot, term->domain, owner.entity, item, known);
-	return known;
+	return evidence_same(evidence, (struct entity_key){ term->domain, { owner.entity, item } },
+		owner.entity, IOC_NO_LINK, &holder);
 }
 
 static void fact_take(void *context, const char *name, uint32_t item, ei_val value)
@@ -181,15 +174,8 @@ static struct known section_of(
 {
 	static const char domain[] = "ProcessItem/SectionList/MemorySection";
 	struct holder holder = { .source = source_name, .pid = pid, .address = start };
-	struct entity_slot *slot = evidence_slot(p->evidence, domain, pid, start);
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known =
-		evidence_new(p->evidence, domain, process->entity, IOC_NO_LINK, &holder);
-	evidence_keep(p->evidence, slot, domain, pid, start, known);
-	return known;
+	return evidence_same(p->evidence, (struct entity_key){ domain, { pid, start } },
+		process->entity, IOC_NO_LINK, &holder);
 }
 
 static bool is_own_program(const struct evidence_process *process, ei_val path)
@@ -303,13 +289,10 @@ ei_error *evidence_programs(struct evidence *evidence)
 	struct programs programs = { .evidence = evidence };
 	if (!terms_gather(&programs))
 		return NULL;
-	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, &needs);
-	if (missing) {
-		evidence_source_add(evidence, source_name, 0, ei_error_text(missing), started);
-		return NULL;
-	}
 	EI_OWNED(ei_run) run = NULL;
-	EI_TRY(evidence_run(evidence, &run));
+	EI_TRY(evidence_open(evidence, &needs, started, &run));
+	if (!run)
+		return NULL;
 	programs.run = run;
 	if (programs.asked[OF_FILE] && evidence_asks(evidence, "FileItem/FullPath"))
 		ioc_evidence_answers(evidence->logic, "FileItem/FullPath", false);

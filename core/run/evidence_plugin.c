@@ -1,5 +1,6 @@
 // Evidence from plugins: those whose columns carry terms that are asked for, their rows as
-// entities. SPDX-License-Identifier: Apache-2.0
+// entities.
+// SPDX-License-Identifier: Apache-2.0
 #include "run/evidence_rows.h"
 
 #include <stdlib.h>
@@ -166,14 +167,8 @@ static struct known row_entity(struct taker *taker, const char *domain, const ei
 		return evidence_new(evidence, domain, IOC_ROOT,
 			pid == EVIDENCE_NO_PID ? IOC_NO_LINK : pid, &holder);
 	struct known process = evidence_process(evidence, pid, taker->plugin->name);
-	struct entity_slot *slot = evidence_slot(evidence, domain, pid, key);
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known = evidence_new(evidence, domain, process.entity, IOC_NO_LINK, &holder);
-	evidence_keep(evidence, slot, domain, pid, key, known);
-	return known;
+	return evidence_same(evidence, (struct entity_key){ domain, { pid, key } }, process.entity,
+		IOC_NO_LINK, &holder);
 }
 
 static void present_set(struct taker *taker, uint32_t entity)

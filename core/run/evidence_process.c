@@ -203,13 +203,10 @@ ei_error *evidence_processes(struct evidence *evidence)
 		.types = (const ei_type_spec *const[]){ &eprocess_spec },
 		.type_count = 1 };
 	uint64_t started = evidence_clock();
-	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, &needs);
-	if (missing) {
-		evidence_source_add(evidence, source_name, 0, ei_error_text(missing), started);
-		return NULL;
-	}
 	EI_OWNED(ei_run) run = NULL;
-	EI_TRY(evidence_run(evidence, &run));
+	EI_TRY(evidence_open(evidence, &needs, started, &run));
+	if (!run)
+		return NULL;
 	processes_read(evidence, run);
 	for (size_t i = 0; i < ARRAY_LENGTH(terms); i++)
 		ioc_evidence_answers(evidence->logic, terms[i], true);

@@ -198,13 +198,10 @@ ei_error *evidence_registry(struct evidence *evidence)
 		.things = evidence_keys_wanted(evidence) };
 	if (!walk.items && !walk.things)
 		return NULL;
-	EI_OWNED(ei_error) missing = run_check(evidence->wish.session, &needs);
-	if (missing) {
-		evidence_source_add(evidence, source_name, 0, ei_error_text(missing), started);
-		return NULL;
-	}
 	EI_OWNED(ei_run) run = NULL;
-	EI_TRY(evidence_run(evidence, &run));
+	EI_TRY(evidence_open(evidence, &needs, started, &run));
+	if (!run)
+		return NULL;
 	text_init(&walk.path, PATH_BYTES_MAX);
 	text_init(&walk.whole, PATH_BYTES_MAX);
 	text_init(&walk.data, PATH_BYTES_MAX);

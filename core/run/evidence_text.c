@@ -255,17 +255,9 @@ static const char *cut(struct texts *t, ei_val text)
 static struct known holder_new(struct texts *t, const char *domain, uint64_t key0, uint64_t key1,
 	uint64_t pid, uint64_t address)
 {
-	struct evidence *evidence = t->evidence;
-	struct entity_slot *slot = evidence_slot(evidence, domain, key0, key1);
 	struct holder holder = { .source = source_name, .pid = pid, .address = address };
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known = evidence_new(
-		evidence, domain, IOC_ROOT, pid == EVIDENCE_NO_PID ? IOC_NO_LINK : pid, &holder);
-	evidence_keep(evidence, slot, domain, key0, key1, known);
-	return known;
+	return evidence_same(t->evidence, (struct entity_key){ domain, { key0, key1 } }, IOC_ROOT,
+		pid == EVIDENCE_NO_PID ? IOC_NO_LINK : pid, &holder);
 }
 
 // A file or driver is known by its path.

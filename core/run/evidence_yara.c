@@ -36,16 +36,9 @@ static uint32_t rule_atom(const struct rules *rules, const char *name)
 static struct known rule_holder(struct rules *rules, const char *domain)
 {
 	struct evidence *evidence = rules->evidence;
-	struct entity_slot *slot = evidence_slot(evidence, domain, rules->pid, 1);
 	struct holder holder = { .source = source_name, .pid = rules->pid };
-	if (!slot)
-		return (struct known){ UINT32_MAX, UINT32_MAX };
-	if (slot->domain)
-		return (struct known){ slot->entity, slot->holder };
-	struct known known = evidence_new(evidence, domain, IOC_ROOT,
+	return evidence_same(evidence, (struct entity_key){ domain, { rules->pid, 1 } }, IOC_ROOT,
 		rules->pid == EVIDENCE_NO_PID ? IOC_NO_LINK : rules->pid, &holder);
-	evidence_keep(evidence, slot, domain, rules->pid, 1, known);
-	return known;
 }
 
 static bool found(ei_run *run, void *context, const ei_yara_match *match)
