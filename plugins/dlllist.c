@@ -1,5 +1,6 @@
 // dlllist: modules of each process in load order, from its own loader's list, or two: a WoW64
-// process has one for each of its halves. SPDX-License-Identifier: Apache-2.0
+// process has one for each of its halves.
+// SPDX-License-Identifier: Apache-2.0
 #include <eidetic/pattern.h>
 #include <eidetic/pe.h>
 #include <eidetic/system.h>

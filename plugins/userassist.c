@@ -1,7 +1,8 @@
 // userassist: what a user has started from the desktop, how often, and when last.
 //
 // Explorer keeps it in its user's hive, names in ROT13, a key named Count for each kind of thing.
-// To Windows Vista a value has 16 bytes, since Windows 7 72. SPDX-License-Identifier: Apache-2.0
+// To Windows Vista a value has 16 bytes, since Windows 7 72.
+// SPDX-License-Identifier: Apache-2.0
 #include <eidetic/registry.h>
 #include <eidetic/system.h>
 #include <string.h>

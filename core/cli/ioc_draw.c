@@ -1,5 +1,6 @@
 // eidetic ioc match, for people: suspects first, trees with their evidence, in the terminal's
-// width. SPDX-License-Identifier: Apache-2.0
+// width.
+// SPDX-License-Identifier: Apache-2.0
 #include "cli/ioc_cli.h"
 
 #include "out/escape.h"

@@ -1,5 +1,6 @@
 // The terms that are known: how they are compared, how well memory answers them, what they are part
-// of. SPDX-License-Identifier: Apache-2.0
+// of.
+// SPDX-License-Identifier: Apache-2.0
 #include "ioc/terms.h"
 
 // Classes after the terms that published indicators use; see README.md.

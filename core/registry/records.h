@@ -1,6 +1,7 @@
 // Records of a hive, as byte offsets. Source: M. Suhanov, "Windows registry file format
 // specification"; cells are counted from behind their size field. What kernels hold in memory is
-// the same. SPDX-License-Identifier: Apache-2.0
+// the same.
+// SPDX-License-Identifier: Apache-2.0
 #ifndef REGISTRY_RECORDS_H
 #define REGISTRY_RECORDS_H
 

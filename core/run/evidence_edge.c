@@ -1,5 +1,6 @@
 // Text at the edge of a page: what is beside it lies elsewhere in memory, where whoever holds it
-// says. SPDX-License-Identifier: Apache-2.0
+// says.
+// SPDX-License-Identifier: Apache-2.0
 #include "run/evidence_edge.h"
 
 #include <eidetic/win.h>

@@ -1,5 +1,6 @@
 // Field tables that only core/win reads, and the list of all tables: what a distilled profile
-// keeps. SPDX-License-Identifier: Apache-2.0
+// keeps.
+// SPDX-License-Identifier: Apache-2.0
 #ifndef WIN_FIELDS_H
 #define WIN_FIELDS_H
 

@@ -1,7 +1,8 @@
 // Sections: a control area, its parts, and their prototype page table entries.
 //
 // Layouts: _CONTROL_AREA, _LARGE_CONTROL_AREA, _SEGMENT, _SUBSECTION, _MMPTE_* of public symbol
-// tables. SPDX-License-Identifier: Apache-2.0
+// tables.
+// SPDX-License-Identifier: Apache-2.0
 #include "win/pool_fields.h"
 #include "win/section_pieces.h"
 

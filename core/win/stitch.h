@@ -1,5 +1,6 @@
 // Terms across pages that follow each other in somebody's address space, and not in physical
-// memory. SPDX-License-Identifier: Apache-2.0
+// memory.
+// SPDX-License-Identifier: Apache-2.0
 #ifndef WIN_STITCH_H
 #define WIN_STITCH_H
 

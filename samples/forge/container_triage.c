@@ -4,7 +4,8 @@
 // (TRIAGE_DUMP, driver entries, data blocks), Ghidra's pagedump package (unloaded drivers, order
 // and alignment of the string pool) and Singularity's base/Windows/Inc/Dump.h (flags, DUMP_STRING,
 // the mark at the end). Order, values and what stays zero are as in the triage dumps of builds
-// 19041 and 22000 in rizin-testbins. SPDX-License-Identifier: Apache-2.0
+// 19041 and 22000 in rizin-testbins.
+// SPDX-License-Identifier: Apache-2.0
 #include "container_file.h"
 
 #include <stdlib.h>

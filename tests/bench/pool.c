@@ -1,5 +1,6 @@
 // pool FILE [REPS]: speed of the pool-tag scan, one pass on one thread over a file, ten tags at
-// once. SPDX-License-Identifier: Apache-2.0
+// once.
+// SPDX-License-Identifier: Apache-2.0
 #include "scan/scan.h"
 
 #include <time.h>

@@ -1,5 +1,6 @@
 // Prints a hive file, a line for each key and value, and for each that was deleted, for the
-// comparison with other readers; notes go to stderr. SPDX-License-Identifier: Apache-2.0
+// comparison with other readers; notes go to stderr.
+// SPDX-License-Identifier: Apache-2.0
 #include "base/base.h"
 #include <eidetic/registry.h>
 #include <stdio.h>
